@@ -1,0 +1,133 @@
+package gate
+
+// Version is the version of the result file's shape. It rises when a field changes its meaning or
+// goes; a new field does not raise it.
+const Version = 1
+
+// The exit codes of every command: they are part of the result, so that a check, a judgement
+// replayed from files and a report agree.
+const (
+	ExitPass      = 0 // every budget passed
+	ExitFail      = 1 // at least one budget failed
+	ExitMisuse    = 2 // bad arguments or invalid budgets
+	ExitNotJudged = 3 // nothing failed, but something could not be judged
+	ExitNotStored = 4 // judged, but a delivery that was required failed
+)
+
+// A Result is all verdicts of one check, with everything a report needs. Its JSON form is
+// result.json. The same samples and budgets give the same bytes.
+type Result struct {
+	Version  int `json:"version"`
+	ExitCode int `json:"exit_code"`
+	// Outcome is the exit code in a word: pass, fail or not judged.
+	Outcome string `json:"outcome"`
+	Counts  Counts `json:"counts"`
+	// Problems says, one sentence each, what kept the check from a clean answer beyond single
+	// verdicts: no base, a crashed binary, a damaged file. Empty on a clean run.
+	Problems []string  `json:"problems"`
+	Compared Compared  `json:"compared"`
+	Verdicts []Verdict `json:"verdicts"`
+}
+
+// Counts counts verdicts by kind. New counts those passes (also counted in Pass) whose benchmark
+// or unit the base does not have, so that only absolute limits were judged. Improved counts
+// verdicts whose change is proved better than zero change.
+type Counts struct {
+	Pass         int `json:"pass"`
+	Fail         int `json:"fail"`
+	Inconclusive int `json:"inconclusive"`
+	Missing      int `json:"missing"`
+	New          int `json:"new"`
+	Improved     int `json:"improved"`
+}
+
+// Compared says what was compared with what.
+type Compared struct {
+	Base Side `json:"base"`
+	Head Side `json:"head"`
+}
+
+// A Side is the origin of one set of samples. Empty fields are unknown.
+type Side struct {
+	// Kind is measured (built and run in this check), file (read from a file of samples),
+	// recorded (the baseline file of the repository) or none.
+	Kind   string `json:"kind"`
+	Ref    string `json:"ref,omitempty"`    // what was asked for or found: v1.2.0, HEAD~1, working tree, a file name
+	Why    string `json:"why,omitempty"`    // how the ref was chosen
+	Commit string `json:"commit,omitempty"` // full hash; with "+dirty" when the work tree differs
+	Tag    string `json:"tag,omitempty"`
+	// CommitTime and Measured are RFC 3339 in UTC.
+	CommitTime  string            `json:"commit_time,omitempty"`
+	Measured    string            `json:"measured,omitempty"`
+	Environment map[string]string `json:"environment,omitempty"` // goos, goarch, cpu, go, runner
+}
+
+// A Kind is the verdict on one budget and benchmark.
+type Kind string
+
+// The verdicts.
+const (
+	Pass         Kind = "pass"         // proved within every limit
+	Fail         Kind = "fail"         // proved beyond a limit
+	Inconclusive Kind = "inconclusive" // the evidence proves neither
+	Missing      Kind = "missing"      // declared but not measured, or nothing to compare with
+)
+
+// A Verdict is the judgement of one budget on one benchmark (for scales: on one group of
+// benchmarks, Benchmark then being the selector).
+type Verdict struct {
+	ID        string `json:"id"`
+	Benchmark string `json:"benchmark"`         // name without "Benchmark" and without processor count
+	Package   string `json:"package,omitempty"` // import path
+	Unit      string `json:"unit"`              // as the budget file says it: p99-ns
+	Direction string `json:"direction"`         // lower or higher is better, or unknown
+	Class     string `json:"class"`             // exact, compute, waiting
+	Verdict   Kind   `json:"verdict"`
+	// Reason says in one sentence why; never empty.
+	Reason string `json:"reason"`
+	// Blocks says whether this verdict keeps the exit code from being 0.
+	Blocks   bool `json:"blocks"`
+	New      bool `json:"new,omitempty"`
+	Improved bool `json:"improved,omitempty"`
+
+	// Base and Head are the centres of the two samples in TidyUnit (the tidied unit: seconds,
+	// bytes, counts): the median, and for allocs/op the maximum. Nil when not measured.
+	TidyUnit string   `json:"tidy_unit"`
+	Base     *float64 `json:"base"`
+	Head     *float64 `json:"head"`
+	// Change is the relative difference head against base, signed: 0.2 is 20 % more. Nil when
+	// there is no base or the base is zero.
+	Change *float64 `json:"change"`
+	// Interval holds the bounds that the decision used, as relative changes; nil for exact values,
+	// which have none, and where nothing was compared. Confidence is that of the upper and of the
+	// lower bound taken singly, such as 0.95.
+	Interval *Interval `json:"interval"`
+	// Pairs counts pairs of measurements; for unpaired samples it is 0 and BaseN and HeadN count.
+	Pairs int `json:"pairs"`
+	BaseN int `json:"base_n"`
+	HeadN int `json:"head_n"`
+	// Detectable is the smallest relative change in the bad direction beyond the limit which this
+	// many pairs at this noise would have proved, as a relative change; nil where not applicable.
+	Detectable *float64 `json:"detectable"`
+
+	Limits   []LimitVerdict `json:"limits"`
+	Warnings []string       `json:"warnings"`
+	Why      string         `json:"why,omitempty"` // the budget author's reason
+	At       string         `json:"at"`            // file:line of the budget
+}
+
+// An Interval bounds a relative change.
+type Interval struct {
+	Low        float64 `json:"low"`
+	High       float64 `json:"high"`
+	Confidence float64 `json:"confidence"`
+}
+
+// A LimitVerdict is the judgement of one limit.
+type LimitVerdict struct {
+	Kind    string  `json:"kind"`  // max_rise, max_drop, at_most, at_least, scales
+	Text    string  `json:"text"`  // as the budget file says it: 20%, 15ms
+	Value   float64 `json:"value"` // a fraction, a value in the tidied unit, or an exponent
+	Verdict Kind    `json:"verdict"`
+	Reason  string  `json:"reason"`
+}

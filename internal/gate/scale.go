@@ -1,0 +1,151 @@
+package gate
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/perfgate/perfgate/internal/budget"
+	"github.com/perfgate/perfgate/internal/sample"
+)
+
+// minSizes is the smallest number of sizes that a power law is fitted to: two always fit.
+const minSizes = 3
+
+// scaleGroups puts together the benchmarks that differ only in the value of the key that a scales
+// limit names.
+func (j *judge) scaleGroups(b *budget.Budget, keys []sample.Key) []*testcase {
+	var out []*testcase
+	index := map[sample.Key]*testcase{}
+	for _, k := range keys {
+		x, rest, ok := cutSize(k.Name, b.Scales.With)
+		if !ok {
+			j.errs = append(j.errs, budget.Problem{
+				Pos:  b.Scales.Pos,
+				Text: fmt.Sprintf("budget %s scales with %s, but benchmark %s has no part %s=NUMBER", b.ID, b.Scales.With, k.Name, b.Scales.With),
+				Help: "name a key that every matched benchmark has, with a positive number",
+			})
+			return nil
+		}
+		g := sample.Key{Package: k.Package, Name: rest}
+		c := index[g]
+		if c == nil {
+			c = &testcase{b: b, key: g, class: budget.Exact, dir: j.direction(b), group: []member{}}
+			index[g] = c
+			out = append(out, c)
+		}
+		m := member{x: x, base: newArm(j.in.Base, k, b.Unit), head: newArm(j.in.Head, k, b.Unit)}
+		if j.class(b, m.base, m.head) != budget.Exact {
+			c.class = budget.Compute
+			if b.Class != "" {
+				c.class = b.Class
+			}
+		}
+		c.group = append(c.group, m)
+	}
+	for _, c := range out {
+		slices.SortStableFunc(c.group, func(a, b member) int { return int(math.Copysign(1, a.x-b.x)) })
+	}
+	return out
+}
+
+// cutSize returns the number after key= in a benchmark name and the name with that number made *.
+func cutSize(name, key string) (x float64, rest string, ok bool) {
+	parts := strings.Split(name, "/")
+	for i, p := range parts {
+		if v, found := strings.CutPrefix(p, key+"="); found {
+			x, err := strconv.ParseFloat(v, 64)
+			parts[i] = key + "=*"
+			return x, strings.Join(parts, "/"), err == nil && x > 0 && !math.IsInf(x, 0)
+		}
+	}
+	return 0, "", false
+}
+
+// decideScale fits value = c * x^k to head and judges k. A noisy unit is fitted once per
+// measurement, so that the interval of k comes from how k itself varies.
+func (j *judge) decideScale(c *testcase) {
+	v := &c.v
+	v.TidyUnit = "exponent"
+	s := c.b.Scales
+	lv := LimitVerdict{Kind: "scales", Text: fmt.Sprintf("exponent_at_most %v", s.ExponentAtMost), Value: s.ExponentAtMost}
+	done := func(kind Kind, reason string) {
+		lv.Verdict, lv.Reason = kind, reason
+		v.Limits, v.Verdict, v.Reason = []LimitVerdict{lv}, kind, reason
+	}
+	sizes := map[float64]bool{}
+	for _, m := range c.group {
+		name := strings.Replace(c.key.Name, s.With+"=*", fmt.Sprintf("%s=%v", s.With, m.x), 1)
+		single := testcase{b: c.b, key: sample.Key{Package: c.key.Package, Name: name}}
+		if kind, reason := single.unusable(m.head, "head"); kind != "" {
+			lv.Reason = ""
+			v.Verdict, v.Reason = kind, name+": "+reason
+			return
+		}
+		if slices.Contains(m.head.values(), 0) {
+			done(Inconclusive, name+" is zero: no power law fits")
+			return
+		}
+		sizes[m.x] = true
+	}
+	if len(sizes) < minSizes {
+		done(Inconclusive, fmt.Sprintf("%d sizes are too few to fit a power law; at least %d are needed", len(sizes), minSizes))
+		return
+	}
+	ks := exponents(c.group, func(m member) []float64 { return m.head.values() }, c.class == budget.Exact)
+	v.Head, v.HeadN = ref(mean(ks)), len(ks)
+	if bs := exponents(c.group, func(m member) []float64 { return m.base.values() }, c.class == budget.Exact); len(bs) > 0 {
+		v.Base, v.BaseN = ref(mean(bs)), len(bs)
+	}
+	if c.class == budget.Exact {
+		if ks[0] > s.ExponentAtMost {
+			done(Fail, fmt.Sprintf("grows with %s^%.3f, beyond exponent %v", s.With, ks[0], s.ExponentAtMost))
+			return
+		}
+		done(Pass, fmt.Sprintf("grows with %s^%.3f, within exponent %v", s.With, ks[0], s.ExponentAtMost))
+		return
+	}
+	if len(ks) < minPairs {
+		done(Inconclusive, fmt.Sprintf("%d measurements of each size are too few for a unit that varies; at least %d are needed", len(ks), minPairs))
+		return
+	}
+	e := estimatePaired(ks)
+	switch {
+	case e.lower(j.alphaFail) > s.ExponentAtMost:
+		done(Fail, fmt.Sprintf("proved to grow faster than %s^%v: exponent %.3f, at least %.3f", s.With, s.ExponentAtMost, e.mean, e.lower(j.alphaFail)))
+	case e.upper(passError) < s.ExponentAtMost:
+		done(Pass, fmt.Sprintf("proved to grow no faster than %s^%v: exponent %.3f, at most %.3f", s.With, s.ExponentAtMost, e.mean, e.upper(passError)))
+	default:
+		done(Inconclusive, fmt.Sprintf("exponent between %.3f and %.3f: neither within nor beyond %v is proved", e.lower(passError), e.upper(passError), s.ExponentAtMost))
+	}
+}
+
+// exponents fits a power law to the i-th measurement of every size, for each i that all sizes have;
+// once, to the medians, where values are exact. It returns nil when a size has none.
+func exponents(group []member, values func(member) []float64, exact bool) []float64 {
+	n := math.MaxInt
+	for _, m := range group {
+		n = min(n, len(values(m)))
+	}
+	if n == 0 {
+		return nil
+	}
+	if exact {
+		n = 1
+	}
+	ks := make([]float64, n)
+	for i := range ks {
+		var lx, ly []float64
+		for _, m := range group {
+			y := values(m)[i]
+			if exact {
+				y = median(values(m))
+			}
+			lx, ly = append(lx, math.Log(m.x)), append(ly, math.Log(y))
+		}
+		ks[i] = slope(lx, ly)
+	}
+	return ks
+}

@@ -1,0 +1,116 @@
+package gate
+
+import (
+	"math"
+	"slices"
+
+	"github.com/aclements/go-moremath/stats"
+)
+
+// minPairs is the smallest number of pairs, or of unpaired measurements on each side, from which
+// anything noisy may be judged.
+const minPairs = 4
+
+// seFloor keeps a sample that happens to repeat exactly from claiming infinite precision, in units
+// of the logarithm of a ratio: 0.01 %.
+const seFloor = 0.0001
+
+// passError is the chance taken of passing a benchmark that sits exactly at its limit.
+const passError = 0.05
+
+// failError is the chance taken of failing one that sits exactly at its limit, when comparisons
+// noisy comparisons are judged together: 5 % for the whole suite, shared out evenly (Bonferroni).
+// It has a floor since the tails of real noise, and of the t distribution fitted to it, cannot be
+// trusted further out.
+func failError(comparisons int) float64 {
+	return max(0.05/float64(max(comparisons, 1)), 0.0002)
+}
+
+// An estimate is the mean of log values or log ratios with its standard error.
+type estimate struct {
+	mean, se, df float64
+	median       float64
+}
+
+// lower and upper return the one-sided bounds of the mean that are wrong with chance alpha.
+func (e estimate) lower(alpha float64) float64 { return e.mean - tQuantile(1-alpha, e.df)*e.se }
+func (e estimate) upper(alpha float64) float64 { return e.mean + tQuantile(1-alpha, e.df)*e.se }
+
+// estimatePaired treats xs as independent draws, at least two.
+func estimatePaired(xs []float64) estimate {
+	n := float64(len(xs))
+	return estimate{
+		mean:   mean(xs),
+		se:     max(math.Sqrt(variance(xs)/n), seFloor),
+		df:     n - 1,
+		median: median(xs),
+	}
+}
+
+// estimateUnpaired returns the estimate of mean(head)-mean(base) for two independent samples of at
+// least two, with Welch's degrees of freedom: the spreads need not be equal.
+func estimateUnpaired(base, head []float64) estimate {
+	nb, nh := float64(len(base)), float64(len(head))
+	vb, vh := variance(base)/nb, variance(head)/nh
+	df := min(nb, nh) - 1
+	if vb+vh > 0 {
+		df = (vb + vh) * (vb + vh) / (vb*vb/(nb-1) + vh*vh/(nh-1))
+	}
+	return estimate{
+		mean:   mean(head) - mean(base),
+		se:     max(math.Sqrt(vb+vh), seFloor),
+		df:     df,
+		median: median(head) - median(base),
+	}
+}
+
+// tQuantile returns the p quantile of Student's t with df degrees of freedom, df at least 1.
+func tQuantile(p, df float64) float64 {
+	return stats.InvCDF(stats.TDist{V: df})(p)
+}
+
+func mean(xs []float64) float64 {
+	sum := 0.0
+	for _, x := range xs {
+		sum += x
+	}
+	return sum / float64(len(xs))
+}
+
+// variance is the unbiased sample variance.
+func variance(xs []float64) float64 {
+	m, sum := mean(xs), 0.0
+	for _, x := range xs {
+		sum += (x - m) * (x - m)
+	}
+	return sum / float64(len(xs)-1)
+}
+
+func median(xs []float64) float64 {
+	s := slices.Clone(xs)
+	slices.Sort(s)
+	if n := len(s); n%2 == 0 {
+		// Halved before the sum, which could overflow.
+		return s[n/2-1]/2 + s[n/2]/2
+	}
+	return s[len(s)/2]
+}
+
+func logs(xs []float64) []float64 {
+	out := make([]float64, len(xs))
+	for i, x := range xs {
+		out[i] = math.Log(x)
+	}
+	return out
+}
+
+// slope returns the least-squares slope of ys on xs, which must hold two different values.
+func slope(xs, ys []float64) float64 {
+	mx, my := mean(xs), mean(ys)
+	var sxy, sxx float64
+	for i := range xs {
+		sxy += (xs[i] - mx) * (ys[i] - my)
+		sxx += (xs[i] - mx) * (xs[i] - mx)
+	}
+	return sxy / sxx
+}
