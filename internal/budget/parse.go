@@ -1,0 +1,387 @@
+// Package budget turns budget files into a validated Set. It takes bytes and does no I/O; it neither
+// measures nor judges. It is the first stage of a check: package gate reads what it returns.
+package budget
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/perf/benchunit"
+	"gopkg.in/yaml.v3"
+)
+
+const (
+	maxBytes   = 1 << 20
+	maxBudgets = 5000
+	maxWhy     = 500
+)
+
+var (
+	fileKeys    = []string{"version", "suite", "defaults", "budgets"}
+	defaultKeys = []string{"against", "on_inconclusive"}
+	budgetKeys  = []string{"id", "match", "unit", "max_rise", "max_drop", "at_most", "at_least",
+		"ignore_below", "scales", "better", "class", "on_inconclusive", "why"}
+	scalesKeys = []string{"with", "exponent_at_most"}
+
+	slug     = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
+	decimal  = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`)
+	yamlLine = regexp.MustCompile(`line ([0-9]+): `)
+)
+
+// A Source is one budget file: the name that problems show, and its bytes.
+type Source struct {
+	Name string
+	Data []byte
+}
+
+// Parse reads every source, sorted by name, into one Set. Its error is Problems and holds every
+// problem of every file; the Set is empty then.
+func Parse(sources []Source) (Set, error) {
+	p := &parser{set: Set{Against: "release"}, ids: map[string]Pos{}}
+	if len(sources) == 0 {
+		p.problems = append(p.problems, Problem{Text: "no budget files", Help: "add a .yaml file with version: 1 and a list of budgets"})
+	}
+	sources = slices.Clone(sources)
+	slices.SortStableFunc(sources, func(a, b Source) int { return strings.Compare(a.Name, b.Name) })
+	for _, s := range sources {
+		p.set.Files = append(p.set.Files, s.Name)
+		p.file(s)
+	}
+	if len(p.problems) > 0 {
+		p.problems.sort()
+		return Set{}, p.problems
+	}
+	return p.set, nil
+}
+
+type parser struct {
+	name     string
+	set      Set
+	ids      map[string]Pos
+	problems Problems
+}
+
+func (p *parser) pos(n *yaml.Node) Pos { return Pos{p.name, n.Line, n.Column} }
+
+func (p *parser) bad(n *yaml.Node, help, format string, args ...any) {
+	p.problems = append(p.problems, Problem{Pos: p.pos(n), Text: fmt.Sprintf(format, args...), Help: help})
+}
+
+func (p *parser) file(s Source) {
+	p.name = s.Name
+	top := &yaml.Node{Line: 1, Column: 1}
+	if len(s.Data) > maxBytes {
+		p.bad(top, "split it", "file is over 1 MiB")
+		return
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(s.Data))
+	var doc yaml.Node
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) || err == nil && len(doc.Content) == 0 {
+		p.bad(top, "write version: 1 and a list of budgets", "file is empty")
+		return
+	} else if err != nil {
+		p.syntax(err)
+		return
+	}
+	var second yaml.Node
+	if err := dec.Decode(&second); err == nil {
+		p.bad(&second, "move it to a file of its own", "a second document in one file")
+	} else if !errors.Is(err, io.EOF) {
+		p.syntax(err)
+	}
+	root := doc.Content[0]
+	if !p.plain(root) {
+		return
+	}
+	m := p.mapping(root, "file", fileKeys)
+	if m == nil {
+		return
+	}
+	if v := m["version"]; v == nil {
+		p.bad(root, "write version: 1", "version is missing")
+	} else if v.Kind != yaml.ScalarNode || v.Value != "1" {
+		p.bad(v, "write version: 1", "version %q is not known", v.Value)
+	}
+	if v := m["suite"]; v != nil {
+		p.agree(v, "suite", &p.set.Suite, &p.set.SuitePos)
+	}
+	policy := Block
+	if d := m["defaults"]; d != nil {
+		dm := p.mapping(d, "defaults", defaultKeys)
+		if v := dm["against"]; v != nil {
+			p.agree(v, "against", &p.set.Against, &p.set.AgainstPos)
+		}
+		policy = Policy(p.word(dm["on_inconclusive"], "on_inconclusive", string(Block), "block", "warn"))
+	}
+	list := m["budgets"]
+	if list == nil {
+		p.bad(root, "write a list of budgets", "budgets is missing")
+		return
+	}
+	if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
+		p.bad(list, "write at least one budget as - id: ...", "budgets is not a list with entries")
+		return
+	}
+	for _, n := range list.Content {
+		if len(p.set.Budgets) >= maxBudgets {
+			p.bad(n, "use wider selectors", "more than %d budgets", maxBudgets)
+			return
+		}
+		p.budget(n, policy)
+	}
+}
+
+func (p *parser) syntax(err error) {
+	n := &yaml.Node{Line: 1, Column: 1}
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if m := yamlLine.FindStringSubmatch(text); m != nil {
+		n.Line, _ = strconv.Atoi(m[1])
+		text = strings.Replace(text, m[0], "", 1)
+	}
+	p.bad(n, "indent with spaces and quote special characters", "not valid YAML: %q", text)
+}
+
+// plain refuses what could make a small file large or its text mislead a reader.
+func (p *parser) plain(n *yaml.Node) bool {
+	if n.Kind == yaml.AliasNode || n.Anchor != "" || n.Tag == "!!merge" {
+		p.bad(n, "write the value out", "anchors, aliases and merge keys are not allowed")
+		return false
+	}
+	hidden := func(r rune) bool {
+		return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x61c || r == 0x200e || r == 0x200f ||
+			r == 0x2028 || r == 0x2029 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+	}
+	ok := true
+	if n.Kind == yaml.ScalarNode && strings.ContainsFunc(strings.TrimRight(n.Value, "\n"), hidden) {
+		p.bad(n, "remove it", "a control or direction character in %q", n.Value)
+		ok = false
+	}
+	for _, c := range n.Content {
+		ok = p.plain(c) && ok
+	}
+	return ok
+}
+
+func (p *parser) mapping(n *yaml.Node, what string, keys []string) map[string]*yaml.Node {
+	if n.Kind != yaml.MappingNode {
+		p.bad(n, "write key: value lines", "%s is not a mapping", what)
+		return nil
+	}
+	m := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k := n.Content[i]
+		if k.Kind != yaml.ScalarNode || !slices.Contains(keys, k.Value) {
+			p.problems = append(p.problems, Problem{p.pos(k), fmt.Sprintf("unknown key %q in %s", k.Value, what),
+				Nearest(k.Value, keys), "the keys are " + strings.Join(keys, ", ")})
+			continue
+		}
+		if m[k.Value] != nil {
+			p.bad(k, "keep one", "key %s stands twice in %s", k.Value, what)
+			continue
+		}
+		m[k.Value] = n.Content[i+1]
+	}
+	return m
+}
+
+func (p *parser) text(n *yaml.Node, what string) string {
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" || strings.TrimSpace(n.Value) == "" {
+		p.bad(n, "write a value", "%s is empty or not a single value", what)
+		return ""
+	}
+	return n.Value
+}
+
+func (p *parser) agree(n *yaml.Node, what string, value *string, at *Pos) {
+	s := p.text(n, what)
+	if at.Line != 0 && s != *value {
+		p.bad(n, "make them the same", "%s %q differs from %q at %s:%d:%d", what, s, *value, at.File, at.Line, at.Column)
+	} else if s != "" && at.Line == 0 {
+		*value, *at = s, p.pos(n)
+	}
+}
+
+func (p *parser) word(n *yaml.Node, what, missing string, words ...string) string {
+	if n == nil {
+		return missing
+	}
+	if n.Kind == yaml.ScalarNode && slices.Contains(words, n.Value) {
+		return n.Value
+	}
+	p.problems = append(p.problems, Problem{p.pos(n), fmt.Sprintf("%s %q is not known", what, n.Value),
+		Nearest(n.Value, words), "write " + strings.Join(words, " or ")})
+	return missing
+}
+
+func (p *parser) budget(n *yaml.Node, policy Policy) {
+	m := p.mapping(n, "budget", budgetKeys)
+	if m == nil {
+		return
+	}
+	b := Budget{Pos: p.pos(n)}
+	need := func(key string) string {
+		if m[key] == nil {
+			p.bad(n, "add "+key+": ...", "budget has no %s", key)
+			return ""
+		}
+		return p.text(m[key], key)
+	}
+	if b.ID = need("id"); b.ID != "" {
+		if !slug.MatchString(b.ID) {
+			p.bad(m["id"], "use a-z, 0-9, dot, dash and underscore", "id %q is not a slug", b.ID)
+		}
+		if at, used := p.ids[b.ID]; used {
+			p.bad(m["id"], "choose another", "id %s is used already at %s:%d:%d", b.ID, at.File, at.Line, at.Column)
+		} else {
+			p.ids[b.ID] = p.pos(m["id"])
+		}
+	}
+	if s := need("match"); s != "" {
+		var err error
+		b.MatchPos = p.pos(m["match"])
+		if b.Match, err = ParseSelector(s); err != nil {
+			p.bad(m["match"], "write Name/key=value/...", "match: %v", err)
+		}
+	}
+	b.UnitText = need("unit")
+	if b.UnitText != "" {
+		b.UnitPos = p.pos(m["unit"])
+		if strings.ContainsAny(b.UnitText, " \t\n") {
+			p.bad(m["unit"], "write it as the benchmark prints it", "white space in unit %q", b.UnitText)
+		}
+		_, b.Unit = benchunit.Tidy(1, b.UnitText)
+	}
+	b.MaxRise, b.MaxDrop = p.relative(m, "max_rise"), p.relative(m, "max_drop")
+	b.AtMost, b.AtLeast = p.absolute(m, "at_most", b), p.absolute(m, "at_least", b)
+	b.IgnoreBelow = p.absolute(m, "ignore_below", b)
+	p.scales(m["scales"], &b)
+	rise, drop := m["max_rise"], m["max_drop"]
+	if rise == nil && drop == nil && m["at_most"] == nil && m["at_least"] == nil && m["scales"] == nil {
+		p.bad(n, "add max_rise, max_drop, at_most, at_least or scales", "budget has no limit")
+	}
+	if rise != nil && drop != nil {
+		p.bad(drop, "keep the one that is worse for this unit", "both max_rise and max_drop")
+	}
+	if m["ignore_below"] != nil && rise == nil && drop == nil {
+		p.bad(m["ignore_below"], "remove it or add max_rise or max_drop", "ignore_below without a relative limit")
+	}
+	if b.AtMost != nil && b.AtLeast != nil && b.AtLeast.Value > b.AtMost.Value {
+		p.bad(m["at_least"], "exchange them", "at_least %s is greater than at_most %s", b.AtLeast.Text, b.AtMost.Text)
+	}
+	b.Better = map[string]Direction{"lower": Lower, "higher": Higher}[p.word(m["better"], "better", "", "lower", "higher")]
+	if m["better"] != nil {
+		b.BetterPos = p.pos(m["better"])
+	}
+	known := map[string]Direction{"sec/op": Lower, "B/op": Lower, "allocs/op": Lower, "B/s": Higher}[b.Unit]
+	if known != Unknown && b.Better != Unknown && known != b.Better {
+		p.bad(m["better"], "write better: "+known.String(), "%s is better when %s", b.UnitText, known)
+	}
+	if known == Unknown {
+		known = b.Better
+	}
+	if known == Higher && rise != nil {
+		p.bad(rise, "write max_drop", "max_rise on a unit that is better when higher")
+	}
+	if known == Lower && drop != nil {
+		p.bad(drop, "write max_rise", "max_drop on a unit that is better when lower")
+	}
+	b.Class = Class(p.word(m["class"], "class", "", "exact", "compute", "waiting"))
+	if m["class"] != nil {
+		b.ClassPos = p.pos(m["class"])
+	}
+	b.OnInconclusive = Policy(p.word(m["on_inconclusive"], "on_inconclusive", string(policy), "block", "warn"))
+	if m["why"] != nil {
+		if b.Why = p.text(m["why"], "why"); len([]rune(b.Why)) > maxWhy {
+			p.bad(m["why"], "shorten it", "why is over %d characters", maxWhy)
+		}
+	}
+	p.set.Budgets = append(p.set.Budgets, b)
+}
+
+// number splits a leading finite number, zero or more, from its suffix.
+func number(s string) (float64, string, bool) {
+	d := decimal.FindString(s)
+	v, err := strconv.ParseFloat(d, 64)
+	return v, s[len(d):], d != "" && err == nil && v >= 0 && !math.Signbit(v)
+}
+
+func (p *parser) relative(m map[string]*yaml.Node, key string) *Limit {
+	n := m[key]
+	if n == nil {
+		return nil
+	}
+	v, suffix, ok := number(n.Value)
+	if !ok || suffix != "%" || key == "max_drop" && v >= 100 {
+		p.bad(n, "write a percentage such as 20%, and under 100% for max_drop", "%s %q is not a usable percentage", key, n.Value)
+		return nil
+	}
+	return &Limit{v / 100, n.Value, p.pos(n)}
+}
+
+var times = map[string]float64{"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1}
+var sizes = map[string]float64{"": 1, "B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+func (p *parser) absolute(m map[string]*yaml.Node, key string, b Budget) *Limit {
+	n := m[key]
+	if n == nil || b.Unit == "" {
+		return nil
+	}
+	v, suffix, ok := number(n.Value)
+	factor, help := 1.0, "write a plain number, zero or more"
+	switch u := b.Unit; {
+	case u == "sec" || strings.HasSuffix(u, "-sec") || strings.HasPrefix(u, "sec/"):
+		help = "write 15ns, 15us, 15ms or 15s"
+		f, has := times[suffix]
+		factor, ok = f, ok && has
+	case u == "B" || strings.HasPrefix(u, "B/") || strings.HasSuffix(u, "-B") || strings.HasSuffix(u, "-B/op"):
+		help = "write a number of bytes, or 15kB, 15MB, 15KiB, 15MiB"
+		if u == "B/s" {
+			suffix = strings.TrimSuffix(suffix, "/s")
+		}
+		f, has := sizes[suffix]
+		if b.UnitText != u && suffix == "" {
+			// The file says MB/s: a plain number is in that unit, not in the tidied one.
+			f, _ = benchunit.Tidy(1, b.UnitText)
+		}
+		factor, ok = f, ok && has
+	default:
+		// Tidy may scale a unit of other kinds too.
+		factor, _ = benchunit.Tidy(1, b.UnitText)
+		ok = ok && suffix == ""
+	}
+	if !ok || math.IsInf(v*factor, 0) {
+		p.bad(n, help, "%s %q is not a value in %s", key, n.Value, b.UnitText)
+		return nil
+	}
+	return &Limit{v * factor, n.Value, p.pos(n)}
+}
+
+func (p *parser) scales(n *yaml.Node, b *Budget) {
+	if n == nil {
+		return
+	}
+	m := p.mapping(n, "scales", scalesKeys)
+	if m == nil {
+		return
+	}
+	if m["with"] == nil || m["exponent_at_most"] == nil {
+		p.bad(n, "write {with: key, exponent_at_most: 1.1}", "scales needs with and exponent_at_most")
+		return
+	}
+	key := p.text(m["with"], "with")
+	v, rest, ok := number(m["exponent_at_most"].Value)
+	if !ok || rest != "" || v == 0 {
+		p.bad(m["exponent_at_most"], "write a number over 0", "exponent_at_most %q is not a positive number", m["exponent_at_most"].Value)
+	}
+	if b.Match.Fixes(key) {
+		p.bad(m["with"], "take it out of match", "match fixes the key %s that scales varies", key)
+	}
+	b.Scales = &Scales{key, v, p.pos(n)}
+}
