@@ -1,0 +1,62 @@
+package measure
+
+import (
+	"fmt"
+	"os/exec"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// CPUs returns the processors that this process may use, in growing order.
+func CPUs() []int {
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &set); err != nil {
+		return nil
+	}
+	var out []int
+	for i := 0; len(out) < set.Count(); i++ {
+		if set.IsSet(i) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func group(cmd *exec.Cmd) {
+	// Pdeathsig covers what no handler can: this process killed outright.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// askForStacks makes a Go process print where its goroutines stand, and end.
+func askForStacks(cmd *exec.Cmd) { _ = cmd.Process.Signal(syscall.SIGQUIT) }
+
+func killGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+
+// startPinned starts cmd on one processor. A child inherits the mask of the thread that forks it,
+// so the mask is set on this thread for the time of the fork: there is no moment at which the child
+// runs elsewhere, and its runtime sees one processor from the start.
+func startPinned(cmd *exec.Cmd, cpu int) error {
+	if cpu < 0 {
+		return cmd.Start()
+	}
+	runtime.LockOSThread()
+	var before, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &before); err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("read the processor mask: %w", err)
+	}
+	one.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("pin to processor %d: %w", cpu, err)
+	}
+	err := cmd.Start()
+	if back := unix.SchedSetaffinity(0, &before); back != nil {
+		// The thread stays locked, and dies with its goroutine rather than pinned in the pool.
+		return fmt.Errorf("undo the pin to processor %d: %w", cpu, back)
+	}
+	runtime.UnlockOSThread()
+	return err
+}

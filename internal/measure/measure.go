@@ -1,0 +1,142 @@
+// Package measure turns two versions of a Go module into two files of benchmark text.
+//
+// It finds the version to compare with, checks it out beside the work tree, builds the benchmarks of
+// both versions into test binaries and runs these so that what disturbs one disturbs the other: a
+// pair is both versions started together on the same processor, with iteration counts set so that
+// they finish together. Where the system cannot pin a process, a pair is one after the other in
+// random order.
+//
+// It neither reads budgets nor judges; it passes on only well-formed result lines of the benchmark
+// that it asked for, so that what a benchmark prints cannot pose as the result of another.
+//
+// Position in the flow: first. What it writes, package sample reads.
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Binary is the compiled benchmarks of one package.
+type Binary struct {
+	Package string // import path
+	Dir     string // where it is run: the package's directory
+	Path    string
+	// Functions lists the top-level benchmarks, with the word Benchmark, in the order of the source.
+	Functions []string
+}
+
+// An Arm is one version, built.
+type Arm struct {
+	Version  Version
+	Go       string // version of the toolchain that built it, such as go1.26.8
+	Binaries []Binary
+}
+
+// A BuildError says that a version's benchmarks could not be built.
+type BuildError struct {
+	Ref    string
+	Output string // what the go command printed
+}
+
+// Error returns the version and what the go command printed.
+func (e BuildError) Error() string {
+	return fmt.Sprintf("build the benchmarks of %s:\n%s", e.Ref, e.Output)
+}
+
+// buildLimit bounds one go command: a build that hangs must not hang the check.
+const buildLimit = 20 * time.Minute
+
+// Build compiles the test binaries of every package that the pattern names and that has tests, into
+// directory out. An arm without binaries is a version that has no such benchmarks.
+func Build(ctx context.Context, x Executor, v Version, pattern, out string) (*Arm, error) {
+	if err := os.MkdirAll(out, 0o700); err != nil {
+		return nil, fmt.Errorf("build the benchmarks of %s: %w", v.Ref, err)
+	}
+	arm := &Arm{Version: v}
+	env := append(CleanEnv(), "PWD="+v.Dir)
+	run := func(args ...string) (string, error) {
+		o := x.Run(ctx, Command{Path: "go", Args: args, Dir: v.Dir, Env: env, CPU: -1, Limit: buildLimit})
+		if o.Err == nil {
+			return string(o.Stdout), nil
+		}
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+		text := strings.TrimSpace(string(o.Stderr) + "\n" + string(o.Stdout))
+		if text == "" || errors.Is(o.Err, errLimit) {
+			text = strings.TrimSpace(text + "\n" + o.Err.Error())
+		}
+		return "", BuildError{Ref: v.Ref, Output: text}
+	}
+	version, err := run("env", "GOVERSION")
+	if err != nil {
+		return nil, err
+	}
+	arm.Go = strings.TrimSpace(version)
+	if strings.HasPrefix(pattern, "./") && !strings.Contains(pattern, "...") {
+		// A version from before the suite has no benchmarks, which is not an error of building.
+		if _, err := os.Stat(filepath.Join(v.Dir, pattern)); errors.Is(err, os.ErrNotExist) {
+			return arm, nil
+		}
+	}
+	list, err := run("list", "-f", "{{.ImportPath}}\t{{.Dir}}\t{{len .TestGoFiles}}\t{{len .XTestGoFiles}}", "--", pattern)
+	if err != nil {
+		return nil, err
+	}
+	for i, line := range strings.Split(strings.TrimSpace(list), "\n") {
+		f := strings.Split(line, "\t")
+		if len(f) != 4 || f[2] == "0" && f[3] == "0" {
+			continue
+		}
+		b := Binary{Package: f[0], Dir: f[1], Path: filepath.Join(out, fmt.Sprintf("%d.test", i))}
+		if _, err := run("test", "-c", "-trimpath", "-o", b.Path, b.Package); err != nil {
+			return nil, err
+		}
+		names := x.Run(ctx, Command{
+			Path: b.Path, Args: []string{"-test.list", "^Benchmark"}, Dir: b.Dir, Env: env, CPU: -1, Limit: time.Minute,
+		})
+		if names.Err != nil {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			return nil, BuildError{Ref: v.Ref, Output: fmt.Sprintf("list the benchmarks of %s: %v\n%s", b.Package, names.Err, names.Stderr)}
+		}
+		for _, name := range strings.Split(string(names.Stdout), "\n") {
+			// TestMain may print lines of its own.
+			if isName(name) && !slices.Contains(b.Functions, name) {
+				b.Functions = append(b.Functions, name)
+			}
+		}
+		if len(b.Functions) > 0 {
+			arm.Binaries = append(arm.Binaries, b)
+		}
+	}
+	return arm, nil
+}
+
+// isName reports whether s is the name of a benchmark function.
+func isName(s string) bool {
+	return strings.HasPrefix(s, "Benchmark") && !strings.ContainsFunc(s, func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9' && r < 'A' || r > 'Z' && r < 'a' || r > 'z' && r < 0x80)
+	})
+}
+
+// binary returns the arm's binary of a package that has the function, or nil.
+func (a *Arm) binary(pkg, function string) *Binary {
+	if a == nil {
+		return nil
+	}
+	for i := range a.Binaries {
+		if b := &a.Binaries[i]; b.Package == pkg && slices.Contains(b.Functions, function) {
+			return b
+		}
+	}
+	return nil
+}
