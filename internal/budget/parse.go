@@ -12,15 +12,20 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/perf/benchunit"
 	"gopkg.in/yaml.v3"
 )
 
+// The caps keep a hostile file from costing more than its size, and a report readable.
 const (
 	maxBytes   = 1 << 20
 	maxBudgets = 5000
-	maxWhy     = 500
+	maxWhy     = 500 // characters
+	maxDepth   = 8   // a valid file nests 4 deep
+	maxQuote   = 80  // bytes of a file that one problem repeats
 )
 
 var (
@@ -30,9 +35,11 @@ var (
 		"ignore_below", "scales", "better", "class", "on_inconclusive", "why"}
 	scalesKeys = []string{"with", "exponent_at_most"}
 
-	slug     = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
-	decimal  = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`)
-	yamlLine = regexp.MustCompile(`line ([0-9]+): `)
+	slug        = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,99}$`)
+	nameKey     = regexp.MustCompile(`^[^/=\s]+$`)
+	decimal     = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`)
+	parserError = regexp.MustCompile(`^did not find expected (<document start>|node content|'-' indicator|key|',' or)`)
+	yamlLine    = regexp.MustCompile(`line ([0-9]+): `)
 )
 
 // A Source is one budget file: the name that problems show, and its bytes.
@@ -55,7 +62,7 @@ func Parse(sources []Source) (Set, error) {
 		p.file(s)
 	}
 	if len(p.problems) > 0 {
-		p.problems.sort()
+		p.problems.Sort()
 		return Set{}, p.problems
 	}
 	return p.set, nil
@@ -71,7 +78,23 @@ type parser struct {
 func (p *parser) pos(n *yaml.Node) Pos { return Pos{p.name, n.Line, n.Column} }
 
 func (p *parser) bad(n *yaml.Node, help, format string, args ...any) {
-	p.problems = append(p.problems, Problem{Pos: p.pos(n), Text: fmt.Sprintf(format, args...), Help: help})
+	p.near(n, "", help, format, args...)
+}
+
+func (p *parser) near(n *yaml.Node, near, help, format string, args ...any) {
+	for i, a := range args {
+		if s, ok := a.(string); ok {
+			args[i] = shorten(s)
+		}
+	}
+	p.problems = append(p.problems, Problem{p.pos(n), fmt.Sprintf(format, args...), near, help})
+}
+
+func shorten(s string) string {
+	if len(s) <= maxQuote {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxQuote], "") + "..."
 }
 
 func (p *parser) file(s Source) {
@@ -81,23 +104,26 @@ func (p *parser) file(s Source) {
 		p.bad(top, "split it", "file is over 1 MiB")
 		return
 	}
+	if !p.legible(s.Data) {
+		return
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(s.Data))
 	var doc yaml.Node
-	if err := dec.Decode(&doc); errors.Is(err, io.EOF) || err == nil && len(doc.Content) == 0 {
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) || err == nil && (len(doc.Content) == 0 || doc.Content[0].ShortTag() == "!!null") {
 		p.bad(top, "write version: 1 and a list of budgets", "file is empty")
 		return
 	} else if err != nil {
-		p.syntax(err)
+		p.syntax(err, bytes.Count(s.Data, []byte("\n"))+1)
 		return
 	}
 	var second yaml.Node
 	if err := dec.Decode(&second); err == nil {
 		p.bad(&second, "move it to a file of its own", "a second document in one file")
 	} else if !errors.Is(err, io.EOF) {
-		p.syntax(err)
+		p.syntax(err, bytes.Count(s.Data, []byte("\n"))+1)
 	}
 	root := doc.Content[0]
-	if !p.plain(root) {
+	if !p.plain(root, 1) {
 		return
 	}
 	m := p.mapping(root, "file", fileKeys)
@@ -106,7 +132,7 @@ func (p *parser) file(s Source) {
 	}
 	if v := m["version"]; v == nil {
 		p.bad(root, "write version: 1", "version is missing")
-	} else if v.Kind != yaml.ScalarNode || v.Value != "1" {
+	} else if v.ShortTag() != "!!int" || v.Value != "1" {
 		p.bad(v, "write version: 1", "version %q is not known", v.Value)
 	}
 	if v := m["suite"]; v != nil {
@@ -138,33 +164,70 @@ func (p *parser) file(s Source) {
 	}
 }
 
-func (p *parser) syntax(err error) {
+func (p *parser) syntax(err error, lines int) {
 	n := &yaml.Node{Line: 1, Column: 1}
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		n.Line, _ = strconv.Atoi(m[1])
 		text = strings.Replace(text, m[0], "", 1)
+		// The decoder counts lines from 1 in errors of its scanner, from 0 in those of its parser.
+		if parserError.MatchString(text) {
+			n.Line++
+		}
+		n.Line = min(n.Line, lines)
 	}
 	p.bad(n, "indent with spaces and quote special characters", "not valid YAML: %q", text)
 }
 
+// legible refuses bytes that are not UTF-8 and characters that an editor or a review does not show,
+// in comments too: what a reviewer reads must be what is judged.
+func (p *parser) legible(data []byte) bool {
+	line, column, ok := 1, 1, true
+	text := strings.TrimPrefix(string(data), "\ufeff")
+	for i, r := range text {
+		at := &yaml.Node{Line: line, Column: column}
+		column++
+		switch {
+		case r == '\n':
+			line, column = line+1, 1
+		case r == '\t', r == '\r' && strings.HasPrefix(text[i:], "\r\n"):
+		case r == utf8.RuneError && !strings.HasPrefix(text[i:], "\uFFFD"):
+			p.bad(at, "save it as UTF-8", "file is not UTF-8")
+			return false
+		case hidden(r):
+			// One a line: a file of nothing else would give a problem for every byte.
+			if n := len(p.problems); ok || p.problems[n-1].Pos.Line != line {
+				p.bad(at, "remove it", "an invisible or control character %U", r)
+			}
+			ok = false
+		}
+	}
+	return ok
+}
+
+// hidden reports whether a character is invisible or changes the direction of text.
+func hidden(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) }
+
 // plain refuses what could make a small file large or its text mislead a reader.
-func (p *parser) plain(n *yaml.Node) bool {
-	if n.Kind == yaml.AliasNode || n.Anchor != "" || n.Tag == "!!merge" {
+func (p *parser) plain(n *yaml.Node, depth int) bool {
+	switch {
+	case n.Kind == yaml.AliasNode || n.Anchor != "" || n.ShortTag() == "!!merge":
 		p.bad(n, "write the value out", "anchors, aliases and merge keys are not allowed")
 		return false
-	}
-	hidden := func(r rune) bool {
-		return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x61c || r == 0x200e || r == 0x200f ||
-			r == 0x2028 || r == 0x2029 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+	case n.Style&yaml.TaggedStyle != 0:
+		p.bad(n, "write the value alone", "the tag %s is not allowed", n.Tag)
+		return false
+	case depth > maxDepth:
+		p.bad(n, "write budgets as a flat list", "nested more than %d deep", maxDepth)
+		return false
+	case n.Kind == yaml.ScalarNode && strings.ContainsFunc(n.Value, func(r rune) bool { return hidden(r) && r != '\n' && r != '\t' }):
+		// A quoted scalar can hold one as an escape.
+		p.bad(n, "remove it", "an invisible or control character in %q", n.Value)
+		return false
 	}
 	ok := true
-	if n.Kind == yaml.ScalarNode && strings.ContainsFunc(strings.TrimRight(n.Value, "\n"), hidden) {
-		p.bad(n, "remove it", "a control or direction character in %q", n.Value)
-		ok = false
-	}
 	for _, c := range n.Content {
-		ok = p.plain(c) && ok
+		ok = p.plain(c, depth+1) && ok
 	}
 	return ok
 }
@@ -178,8 +241,7 @@ func (p *parser) mapping(n *yaml.Node, what string, keys []string) map[string]*y
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := n.Content[i]
 		if k.Kind != yaml.ScalarNode || !slices.Contains(keys, k.Value) {
-			p.problems = append(p.problems, Problem{p.pos(k), fmt.Sprintf("unknown key %q in %s", k.Value, what),
-				Nearest(k.Value, keys), "the keys are " + strings.Join(keys, ", ")})
+			p.near(k, Nearest(k.Value, keys), "the keys are "+strings.Join(keys, ", "), "unknown key %q in %s", k.Value, what)
 			continue
 		}
 		if m[k.Value] != nil {
@@ -201,6 +263,11 @@ func (p *parser) text(n *yaml.Node, what string) string {
 
 func (p *parser) agree(n *yaml.Node, what string, value *string, at *Pos) {
 	s := p.text(n, what)
+	if strings.HasPrefix(s, "-") || strings.ContainsFunc(s, unicode.IsSpace) {
+		// It ends up as an argument of go or git, which would take it for an option.
+		p.bad(n, "write a plain name or path", "%s %q begins with a dash or has white space", what, s)
+		return
+	}
 	if at.Line != 0 && s != *value {
 		p.bad(n, "make them the same", "%s %q differs from %q at %s:%d:%d", what, s, *value, at.File, at.Line, at.Column)
 	} else if s != "" && at.Line == 0 {
@@ -215,8 +282,7 @@ func (p *parser) word(n *yaml.Node, what, missing string, words ...string) strin
 	if n.Kind == yaml.ScalarNode && slices.Contains(words, n.Value) {
 		return n.Value
 	}
-	p.problems = append(p.problems, Problem{p.pos(n), fmt.Sprintf("%s %q is not known", what, n.Value),
-		Nearest(n.Value, words), "write " + strings.Join(words, " or ")})
+	p.near(n, Nearest(n.Value, words), "write "+strings.Join(words, " or "), "%s %q is not known", what, n.Value)
 	return missing
 }
 
@@ -235,7 +301,7 @@ func (p *parser) budget(n *yaml.Node, policy Policy) {
 	}
 	if b.ID = need("id"); b.ID != "" {
 		if !slug.MatchString(b.ID) {
-			p.bad(m["id"], "use a-z, 0-9, dot, dash and underscore", "id %q is not a slug", b.ID)
+			p.bad(m["id"], "use at most 100 of a-z, 0-9, dot, dash and underscore, a letter or digit first", "id %q is not a slug", b.ID)
 		}
 		if at, used := p.ids[b.ID]; used {
 			p.bad(m["id"], "choose another", "id %s is used already at %s:%d:%d", b.ID, at.File, at.Line, at.Column)
@@ -247,13 +313,13 @@ func (p *parser) budget(n *yaml.Node, policy Policy) {
 		var err error
 		b.MatchPos = p.pos(m["match"])
 		if b.Match, err = ParseSelector(s); err != nil {
-			p.bad(m["match"], "write Name/key=value/...", "match: %v", err)
+			p.bad(m["match"], "write Name/key=value/...", "match: %s", err.Error())
 		}
 	}
 	b.UnitText = need("unit")
 	if b.UnitText != "" {
 		b.UnitPos = p.pos(m["unit"])
-		if strings.ContainsAny(b.UnitText, " \t\n") {
+		if strings.ContainsFunc(b.UnitText, unicode.IsSpace) {
 			p.bad(m["unit"], "write it as the benchmark prints it", "white space in unit %q", b.UnitText)
 		}
 		_, b.Unit = benchunit.Tidy(1, b.UnitText)
@@ -298,7 +364,9 @@ func (p *parser) budget(n *yaml.Node, policy Policy) {
 	}
 	b.OnInconclusive = Policy(p.word(m["on_inconclusive"], "on_inconclusive", string(policy), "block", "warn"))
 	if m["why"] != nil {
-		if b.Why = p.text(m["why"], "why"); len([]rune(b.Why)) > maxWhy {
+		// Folded to one line: it is shown in tables.
+		b.Why = strings.Join(strings.Fields(p.text(m["why"], "why")), " ")
+		if utf8.RuneCountInString(b.Why) > maxWhy {
 			p.bad(m["why"], "shorten it", "why is over %d characters", maxWhy)
 		}
 	}
@@ -325,7 +393,15 @@ func (p *parser) relative(m map[string]*yaml.Node, key string) *Limit {
 	return &Limit{v / 100, n.Value, p.pos(n)}
 }
 
-var times = map[string]float64{"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1}
+// numerator returns what a unit counts: sec for p99-sec and sec/op, B for wire-B/op.
+func numerator(unit string) string {
+	u, _, _ := strings.Cut(unit, "/")
+	return u[strings.LastIndexByte(u, '-')+1:]
+}
+
+// times and sizes hold the suffixes in seconds and bytes. A unit may be named by one of times too:
+// benchunit tidies ns alone and leaves p99-ms as it is.
+var times = map[string]float64{"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "sec": 1}
 var sizes = map[string]float64{"": 1, "B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 func (p *parser) absolute(m map[string]*yaml.Node, key string, b Budget) *Limit {
@@ -335,14 +411,14 @@ func (p *parser) absolute(m map[string]*yaml.Node, key string, b Budget) *Limit 
 	}
 	v, suffix, ok := number(n.Value)
 	factor, help := 1.0, "write a plain number, zero or more"
-	switch u := b.Unit; {
-	case u == "sec" || strings.HasSuffix(u, "-sec") || strings.HasPrefix(u, "sec/"):
+	switch u, measure := b.Unit, numerator(b.Unit); {
+	case times[measure] != 0:
 		help = "write 15ns, 15us, 15ms or 15s"
 		f, has := times[suffix]
-		factor, ok = f, ok && has
-	case u == "B" || strings.HasPrefix(u, "B/") || strings.HasSuffix(u, "-B") || strings.HasSuffix(u, "-B/op"):
+		factor, ok = f/times[measure], ok && has
+	case measure == "B":
 		help = "write a number of bytes, or 15kB, 15MB, 15KiB, 15MiB"
-		if u == "B/s" {
+		if strings.HasSuffix(u, "/s") {
 			suffix = strings.TrimSuffix(suffix, "/s")
 		}
 		f, has := sizes[suffix]
@@ -376,6 +452,9 @@ func (p *parser) scales(n *yaml.Node, b *Budget) {
 		return
 	}
 	key := p.text(m["with"], "with")
+	if key != "" && !nameKey.MatchString(key) {
+		p.bad(m["with"], "write the key alone, such as ops", "with %q is not a key of a benchmark's name", key)
+	}
 	v, rest, ok := number(m["exponent_at_most"].Value)
 	if !ok || rest != "" || v == 0 {
 		p.bad(m["exponent_at_most"], "write a number over 0", "exponent_at_most %q is not a positive number", m["exponent_at_most"].Value)

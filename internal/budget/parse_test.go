@@ -1,94 +1,219 @@
 package budget
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"flag"
+	"fmt"
 	"math"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
 
-func file(lines string) []Source {
-	return []Source{{"a.yaml", []byte("version: 1\nbudgets:\n  - id: a\n    match: A/k=1\n    " + strings.ReplaceAll(lines, "\n", "\n    ") + "\n")}}
+var update = flag.Bool("update", false, "rewrite the expected files in testdata")
+
+// sources reads a case: one file, or every file of a folder.
+func sources(t *testing.T, path string) []Source {
+	t.Helper()
+	names := []string{path}
+	if filepath.Ext(path) == "" {
+		names, _ = filepath.Glob(filepath.Join(path, "*.yaml"))
+	}
+	var out []Source
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, Source{filepath.Base(name), data})
+	}
+	return out
 }
 
-func TestParseAccepts(t *testing.T) {
-	for _, c := range []struct {
-		text string
-		get  func(Budget) *Limit
-		want float64
-	}{
-		{"unit: p99-ns\nat_most: 15ms", func(b Budget) *Limit { return b.AtMost }, 0.015},
-		{"unit: ns/op\nmax_rise: 0%", func(b Budget) *Limit { return b.MaxRise }, 0},
-		{"unit: ops/s\nmax_drop: 99.9%", func(b Budget) *Limit { return b.MaxDrop }, 0.999},
-		{"unit: B/op\nat_most: 2KiB", func(b Budget) *Limit { return b.AtMost }, 2048},
-		{"unit: MB/s\nat_least: 3", func(b Budget) *Limit { return b.AtLeast }, 3e6},
-		{"unit: MB/s\nat_least: 3MB/s", func(b Budget) *Limit { return b.AtLeast }, 3e6},
-		{"unit: rounds/op\nat_most: 1e3", func(b Budget) *Limit { return b.AtMost }, 1000},
-	} {
-		set, err := Parse(file(c.text))
-		if err != nil {
-			t.Errorf("%q: %v", c.text, err)
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
+	}
+}
+
+// Every example in testdata/err must bite, with the words that stand beside it.
+func TestRefused(t *testing.T) {
+	cases, _ := filepath.Glob("testdata/err/*")
+	ran := 0
+	for _, path := range cases {
+		name, isText := strings.CutSuffix(path, ".txt")
+		if isText {
+			if len(sources(t, strings.TrimSuffix(name, ".yaml")+ext(name))) == 0 {
+				t.Errorf("%s has no case", path)
+			}
 			continue
 		}
-		if l := c.get(set.Budgets[0]); l == nil || math.Abs(l.Value-c.want) > 1e-9*c.want {
-			t.Errorf("%q: got %+v, want %v", c.text, l, c.want)
+		ran++
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			in := sources(t, path)
+			set, err := Parse(in)
+			var ps Problems
+			if !errors.As(err, &ps) || len(ps) == 0 {
+				t.Fatalf("accepted as %+v", set)
+			}
+			if !reflect.DeepEqual(set, Set{}) {
+				t.Errorf("a partial set %+v", set)
+			}
+			for _, p := range ps {
+				if p.Text == "" || p.Help == "" {
+					t.Errorf("no way out in %q", p.Error())
+				}
+			}
+			checkPositions(t, in, ps)
+			golden(t, strings.TrimSuffix(path, ".yaml")+".txt", err.Error()+"\n")
+		})
+	}
+	if ran < 100 {
+		t.Errorf("only %d cases found", ran)
+	}
+}
+
+// ext returns the ending of the case that an expected file belongs to.
+func ext(name string) string {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return ""
+	}
+	return ".yaml"
+}
+
+// checkPositions fails when a problem points outside of its file, or problems are out of order.
+func checkPositions(t testing.TB, in []Source, ps Problems) {
+	t.Helper()
+	lines := map[string][][]byte{}
+	for _, s := range in {
+		lines[s.Name] = bytes.Split(s.Data, []byte("\n"))
+	}
+	for i, p := range ps {
+		ls := lines[p.Pos.File]
+		if p.Pos.Line < 1 || p.Pos.Line > len(ls) || p.Pos.Column < 1 || p.Pos.Column > len(ls[p.Pos.Line-1])+1 {
+			t.Errorf("position outside of the file: %s", p.Error())
+		}
+		if i > 0 {
+			q := ps[i-1].Pos
+			if q.File > p.Pos.File || q.File == p.Pos.File && (q.Line > p.Pos.Line || q.Line == p.Pos.Line && q.Column > p.Pos.Column) {
+				t.Errorf("out of order: %s after %s", p.Error(), ps[i-1].Error())
+			}
 		}
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
-	ok := "unit: ns/op\nmax_rise: 20%"
-	for _, c := range []struct {
-		sources []Source
-		want    string
-	}{
-		{nil, "no budget files"},
-		{[]Source{{"a.yaml", nil}}, "a.yaml:1:1: file is empty"},
-		{[]Source{{"a.yaml", []byte("# x\n")}}, "a.yaml:1:1: file is empty"},
-		{[]Source{{"a.yaml", []byte("- x\n")}}, "not a mapping"},
-		{[]Source{{"a.yaml", []byte("version: 2\nbudgets: []\n")}}, "budgets is not a list with entries"},
-		{[]Source{{"a.yaml", []byte("version: 2\n")}}, `a.yaml:1:10: version "2" is not known`},
-		{[]Source{{"a.yaml", []byte("version: 1\n\tx: 1\n")}}, "not valid YAML"},
-		{[]Source{{"a.yaml", make([]byte, maxBytes+1)}}, "over 1 MiB"},
-		{append(file(ok), Source{"b.yaml", file(ok)[0].Data}), "b.yaml:3:9: id a is used already at a.yaml:3:9"},
-		{file(ok + "\n<<: {id: b}"), "merge keys are not allowed"},
-		{file("unit: &x ns/op\nmax_rise: 20%"), "anchors"},
-		{file("unit: ns/op\nmax_rize: 20%"), "a.yaml:6:5: unknown key \"max_rize\" in budget; did you mean max_rise?"},
-		{file(ok + "\nunit: B/op"), "a.yaml:7:5: key unit stands twice"},
-		{file("unit: ns/op"), "budget has no limit"},
-		{file("max_rise: 20%"), "budget has no unit"},
-		{file("unit: ns/op\nmax_rise: 20"), "not a usable percentage"},
-		{file("unit: ns/op\nmax_rise: -1%"), "not a usable percentage"},
-		{file("unit: ns/op\nmax_rise: NaN%"), "not a usable percentage"},
-		{file("unit: ops/s\nmax_drop: 100%"), "not a usable percentage"},
-		{file("unit: ns/op\nat_most: 15"), "write 15ns, 15us, 15ms or 15s"},
-		{file("unit: rounds\nat_most: 15ms"), "not a value in rounds"},
-		{file("unit: x\nmax_rise: 1%\nmax_drop: 1%"), "both max_rise and max_drop"},
-		{file("unit: x\nat_most: 1\nat_least: 2"), "is greater than at_most"},
-		{file("unit: MB/s\nmax_rise: 1%"), "better when higher"},
-		{file("unit: ns/op\nmax_drop: 1%"), "better when lower"},
-		{file("unit: x\nmax_drop: 1%\nbetter: lower"), "better when lower"},
-		{file(ok + "\nclass: exat"), "did you mean exact?"},
-		{file("unit: x\nat_most: 1\nignore_below: 1"), "without a relative limit"},
-		{file("unit: x\nscales: {with: k, exponent_at_most: 1}"), "match fixes the key k"},
-		{file("unit: x\nscales: {with: j, exponent_at_most: 0}"), "not a positive number"},
-		{file(ok + "\nwhy: " + strings.Repeat("x", maxWhy+1)), "why is over 500"},
-		{file(ok + "\nwhy: a\u202eb"), "direction character"},
-		{[]Source{{"a.yaml", append(file(ok)[0].Data, "---\nx: 1\n"...)}}, "second document"},
-	} {
-		set, err := Parse(c.sources)
-		var ps Problems
-		if !errors.As(err, &ps) || !strings.Contains(err.Error(), c.want) || len(set.Budgets) > 0 {
-			t.Errorf("want %q, got %v", c.want, err)
+// Every file in testdata/ok is accepted, and means what stands beside it.
+func TestAccepted(t *testing.T) {
+	cases, _ := filepath.Glob("testdata/ok/*.yaml")
+	if len(cases) < 3 {
+		t.Fatalf("only %d cases found", len(cases))
+	}
+	for _, path := range cases {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			set, err := Parse(sources(t, path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := json.MarshalIndent(set, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, strings.TrimSuffix(path, ".yaml")+".json", string(out)+"\n")
+		})
+	}
+}
+
+func TestCaps(t *testing.T) {
+	one := "version: 1\nbudgets:\n"
+	many := func(n int) []byte {
+		var b strings.Builder
+		b.WriteString(one)
+		for i := range n {
+			fmt.Fprintf(&b, "  - {id: b%d, match: A, unit: ns/op, max_rise: 20%%}\n", i)
 		}
+		return []byte(b.String())
+	}
+	full := append(many(1), bytes.Repeat([]byte("#"), maxBytes-len(many(1)))...)
+	for _, c := range []struct {
+		name string
+		data []byte
+		want string // part of the error, or "" when accepted
+	}{
+		{"most budgets", many(maxBudgets), ""},
+		{"one budget too many", many(maxBudgets + 1), "a.yaml:5003:5: more than 5000 budgets"},
+		{"largest file", full, ""},
+		{"one byte too many", append(full, '\n'), "a.yaml:1:1: file is over 1 MiB"},
+		{"nested lists", []byte(strings.Repeat("[", 9000) + strings.Repeat("]", 9000)), "nested more than 8 deep"},
+		{"nested beyond the decoder", []byte(strings.Repeat("[", 500000)), "not valid YAML"},
+		{"nested by indent", []byte(strings.Repeat("- ", 5000) + "a"), "nested more than 8 deep"},
+		{"huge scalar", []byte(one + "  - {id: " + strings.Repeat("x", 900000) + "}"), "is not a slug"},
+		{"huge key", []byte(one + "  - {? " + strings.Repeat("x", 900000) + " : 1}"), "unknown key"},
+	} {
+		_, err := Parse([]Source{{"a.yaml", c.data}})
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%s: %.300v", c.name, err)
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 1000):
+			t.Errorf("%s: want %q, got %.300v", c.name, c.want, err)
+		}
+	}
+}
+
+// The order in which files are given does not matter, and no file is an error of its own.
+func TestSources(t *testing.T) {
+	if _, err := Parse(nil); err == nil || err.Error() != "no budget files; add a .yaml file with version: 1 and a list of budgets" {
+		t.Errorf("no files: %v", err)
+	}
+	text := "version: 1\nsuite: ./b\nbudgets:\n  - {id: %s, match: A, unit: ns/op, max_rise: 20%%}\n"
+	a, b := Source{"a.yaml", fmt.Appendf(nil, text, "a")}, Source{"b.yaml", fmt.Appendf(nil, text, "b")}
+	x, err := Parse([]Source{a, b})
+	y, err2 := Parse([]Source{b, a})
+	if err != nil || err2 != nil || !reflect.DeepEqual(x, y) {
+		t.Errorf("%+v %v against %+v %v", x, err, y, err2)
+	}
+	if x.Suite != "./b" || x.SuitePos != (Pos{"a.yaml", 2, 8}) || x.Against != "release" || x.Budgets[1].ID != "b" || x.Budgets[0].OnInconclusive != Block {
+		t.Errorf("%+v", x)
 	}
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(file("unit: ns/op\nmax_rise: 20%")[0].Data)
+	for _, glob := range []string{"testdata/err/*.yaml", "testdata/ok/*.yaml"} {
+		names, _ := filepath.Glob(glob)
+		for _, name := range names {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		set, err := Parse([]Source{{"a.yaml", data}})
+		in := []Source{{"a.yaml", data}}
+		set, err := Parse(in)
+		again, err2 := Parse(in)
+		if !reflect.DeepEqual(set, again) || !reflect.DeepEqual(err, err2) {
+			t.Fatalf("%+v %v, then %+v %v", set, err, again, err2)
+		}
 		if err != nil {
+			var ps Problems
+			if !errors.As(err, &ps) || len(ps) == 0 || len(set.Budgets) > 0 {
+				t.Fatalf("error %v beside %+v", err, set)
+			}
+			checkPositions(t, in, ps)
 			return
 		}
 		if len(set.Budgets) == 0 {
@@ -97,6 +222,11 @@ func FuzzParse(f *testing.F) {
 		for _, b := range set.Budgets {
 			if b.ID == "" || b.Unit == "" || b.Match.Name == "" || b.MaxRise == nil && b.MaxDrop == nil && b.AtMost == nil && b.AtLeast == nil && b.Scales == nil {
 				t.Fatalf("accepted an unusable budget %+v", b)
+			}
+			for _, l := range []*Limit{b.MaxRise, b.MaxDrop, b.AtMost, b.AtLeast, b.IgnoreBelow} {
+				if l != nil && !(l.Value >= 0 && l.Value <= math.MaxFloat64) {
+					t.Fatalf("accepted the limit %+v", l)
+				}
 			}
 		}
 	})

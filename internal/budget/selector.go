@@ -15,9 +15,15 @@ type Selector struct {
 	Parts []string // key=value, or the bare name of a sub-benchmark
 }
 
+// maxSelector is longer than any name that fits a report.
+const maxSelector = 500
+
 // ParseSelector reads Name/part/part. The error says which part is wrong.
 func ParseSelector(text string) (Selector, error) {
 	s := Selector{Text: text}
+	if len(text) > maxSelector {
+		return s, fmt.Errorf("longer than %d bytes", maxSelector)
+	}
 	elems := strings.Split(text, "/")
 	s.Name = strings.TrimPrefix(elems[0], "Benchmark")
 	if s.Name == "" {

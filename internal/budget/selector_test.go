@@ -1,0 +1,109 @@
+package budget
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestSelectorMatch(t *testing.T) {
+	for _, c := range []struct {
+		selector, name string
+		want           bool
+	}{
+		{"A", "A", true},
+		{"A", "A/k=1", true},
+		{"A", "AB", false},
+		{"AB", "A", false},
+		{"BenchmarkA", "A", true},
+		{"A/k=1", "A", false},
+		{"A/k=1", "A/k=1", true},
+		{"A/k=1", "A/k=10", false},
+		{"A/k=1", "A/n=2/k=1", true},
+		{"A/n=2/k=1", "A/k=1/n=2", true},
+		{"A/k=1/n=2", "A/k=1/n=3", false},
+		{"A/fast", "A/k=1/fast", true},
+		{"A/A", "A", false},
+		{"A/x=a=b", "A/x=a=b", true},
+		{"a", "A", false},
+	} {
+		s, err := ParseSelector(c.selector)
+		if err != nil {
+			t.Errorf("%s: %v", c.selector, err)
+		} else if got := s.Match(c.name); got != c.want {
+			t.Errorf("%s matches %s: %v, want %v", c.selector, c.name, got, c.want)
+		}
+	}
+	s, _ := ParseSelector("A/ops=10/fast")
+	for key, want := range map[string]bool{"ops": true, "op": false, "fast": false, "": false} {
+		if s.Fixes(key) != want {
+			t.Errorf("Fixes(%q) is not %v", key, want)
+		}
+	}
+}
+
+// The order of the parts never matters, and a selector with fewer parts matches no less.
+func TestSelectorOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a=1", "b=1", "c=2", "d", "e=0"}), 0, 5, rapid.ID).Draw(t, "parts")
+		have := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a=1", "a=2", "b=1", "c=2", "d", "e=0"}), 0, 6, rapid.ID).Draw(t, "have")
+		parse := func(parts []string) Selector {
+			s, err := ParseSelector(strings.Join(append([]string{"X"}, parts...), "/"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		name := strings.Join(append([]string{"X"}, have...), "/")
+		want := parse(parts).Match(name)
+		r := rand.New(rand.NewPCG(1, rapid.Uint64().Draw(t, "seed")))
+		r.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+		r.Shuffle(len(have), func(i, j int) { have[i], have[j] = have[j], have[i] })
+		if got := parse(parts).Match(strings.Join(append([]string{"X"}, have...), "/")); got != want {
+			t.Fatalf("%v on %v: %v, in another order %v", parts, have, want, got)
+		}
+		if len(parts) > 0 && want && !parse(parts[1:]).Match(name) {
+			t.Fatalf("%v matches %s, %v does not", parts, name, parts[1:])
+		}
+	})
+}
+
+func TestNearest(t *testing.T) {
+	keys := []string{"max_rise", "max_drop", "at_most", "at_least", "why"}
+	for word, want := range map[string]string{
+		"max_rize": "max_rise", "maxrise": "max_rise", "MAX_RISE": "max_rise", "at_mots": "at_most",
+		"at_lest": "at_least", "wyh": "why", "severity": "", "x": "", "": "", "max_": "",
+	} {
+		if got := Nearest(word, keys); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+// naiveDistance is distance by its definition, with no limit.
+func naiveDistance(a, b string) int {
+	if a == "" || b == "" {
+		return len(a) + len(b)
+	}
+	x, y := a[:len(a)-1], b[:len(b)-1]
+	if a[len(a)-1] == b[len(b)-1] {
+		return naiveDistance(x, y)
+	}
+	d := 1 + min(naiveDistance(x, b), naiveDistance(a, y), naiveDistance(x, y))
+	if x != "" && y != "" && a[len(a)-1] == y[len(y)-1] && x[len(x)-1] == b[len(b)-1] {
+		d = min(d, 1+naiveDistance(x[:len(x)-1], y[:len(y)-1]))
+	}
+	return d
+}
+
+func TestDistanceNaively(t *testing.T) {
+	word := rapid.StringOfN(rapid.RuneFrom([]rune("abc")), 0, 6, -1)
+	rapid.Check(t, func(t *rapid.T) {
+		a, b, limit := word.Draw(t, "a"), word.Draw(t, "b"), rapid.IntRange(1, 8).Draw(t, "limit")
+		if got, want := distance(a, b, limit), min(limit, naiveDistance(a, b)); got != want {
+			t.Fatalf("distance(%q, %q, %d) = %d, want %d", a, b, limit, got, want)
+		}
+	})
+}
