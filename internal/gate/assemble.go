@@ -37,6 +37,9 @@ func (j *judge) result(cases []*testcase) Result {
 			r.Counts.Improved++
 		}
 	}
+	if j.lacksBase && !j.in.AllowNoBase {
+		j.problem("no base: " + j.in.NoBase)
+	}
 	// A base file of something else has none of the benchmarks, and all would be new and green.
 	if j.in.Base != nil && j.relative && !j.compared && !j.in.Recorded && !j.in.AllowNoBase {
 		j.problem("nothing was compared: the base has none of the benchmarks and units that have relative limits; give another --base, or --allow-no-base for the first of its kind")

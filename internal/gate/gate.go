@@ -46,20 +46,28 @@ type Input struct {
 // head. The error, a budget.Problems, is one of the budgets: a selector or unit that nothing has, a
 // contradiction with what the suite says of a unit. Bad samples are no error but verdicts.
 func Judge(in Input) (Result, error) {
-	j := judge{in: in, comparable: map[string]bool{}}
+	if in.Head == nil {
+		in.Head = &sample.Set{File: "nothing"}
+	}
+	if in.Base == nil && in.NoBase == "" {
+		in.NoBase = "none was given; name one with --base"
+	}
+	j := judge{in: in}
 	j.inspect("head", in.Head)
 	if in.Base != nil {
 		j.inspect("base", in.Base)
-	}
-	if in.NoBase != "" && !in.AllowNoBase {
-		j.problem("no base: " + in.NoBase)
 	}
 	var cases []*testcase
 	for i := range in.Budgets.Budgets {
 		cases = append(cases, j.cases(&in.Budgets.Budgets[i])...)
 	}
 	if len(j.errs) > 0 {
+		j.errs.Sort()
 		return Result{}, j.errs
+	}
+	j.uncovered("head", in.Head, cases)
+	if in.Base != nil {
+		j.uncovered("base", in.Base, cases)
 	}
 	comparisons := 0
 	for _, c := range cases {
@@ -74,13 +82,13 @@ func Judge(in Input) (Result, error) {
 
 // A judge carries the state of one judgement.
 type judge struct {
-	in         Input
-	errs       budget.Problems
-	problems   []string
-	alphaFail  float64
-	compared   bool // a relative limit met a base
-	relative   bool // a relative limit was declared and its benchmark measured in head
-	comparable map[string]bool
+	in        Input
+	errs      budget.Problems
+	problems  []string
+	alphaFail float64
+	compared  bool // a relative limit met a base
+	relative  bool // a relative limit was declared and its benchmark measured in head
+	lacksBase bool // a relative limit found no base
 }
 
 func (j *judge) problem(text string) { j.problems = append(j.problems, text) }
@@ -102,6 +110,27 @@ func (j *judge) inspect(side string, s *sample.Set) {
 	}
 }
 
+// uncovered makes a problem of every failed benchmark that no verdict speaks of. A failure may have
+// kept others from running, which a selector would have matched had they been there.
+func (j *judge) uncovered(side string, s *sample.Set, cases []*testcase) {
+	for _, f := range s.Failures {
+		if f.Name != "" && !slices.ContainsFunc(cases, func(c *testcase) bool { return c.about(f.Name) }) {
+			j.problem(fmt.Sprintf("%s: %s:%d: %s failed, which no budget covers: %s", side, s.File, f.Line, f.Name, firstLine(f.Text)))
+		}
+	}
+}
+
+// about reports whether the verdict of a testcase takes the failure of the named benchmark in.
+func (c *testcase) about(failed string) bool {
+	if c.group == nil {
+		return within(c.key.Name, failed)
+	}
+	return slices.ContainsFunc(c.group, func(m member) bool { return within(m.key.Name, failed) })
+}
+
+// within reports whether a benchmark is the named one or a sub-benchmark of it.
+func within(name, of string) bool { return name == of || strings.HasPrefix(name, of+"/") }
+
 // A testcase is one budget on one benchmark, or for scales on one group of benchmarks.
 type testcase struct {
 	b     *budget.Budget
@@ -112,6 +141,11 @@ type testcase struct {
 	class budget.Class
 	dir   budget.Direction
 	v     Verdict
+	// lacksBase says that a relative limit had no base to be judged against, through no fault of
+	// the samples.
+	lacksBase bool
+	// suspect says that the samples are unfit, not merely too few: no policy excuses that.
+	suspect bool
 }
 
 // An arm is one side of a testcase.
@@ -132,6 +166,7 @@ func (a arm) values() []float64 {
 
 // A member is one size of a scales group.
 type member struct {
+	key        sample.Key
 	x          float64
 	base, head arm
 }
@@ -185,10 +220,27 @@ func newArm(s *sample.Set, k sample.Key, unit string) arm {
 	if a.bench != nil {
 		a.ms = a.bench.Samples[unit]
 	}
+	if a.bench == nil && a.failure == nil {
+		a.failure = cutShort(s)
+	}
 	return a
 }
 
-// matching returns the benchmarks of either side that the selector matches, in natural order.
+// cutShort returns the failure that ended a whole run, and with it every benchmark still to come.
+// A benchmark that says it failed lets the others run; one that panics does not.
+func cutShort(s *sample.Set) *sample.Failure {
+	for i, f := range s.Failures {
+		for _, end := range []string{"panic: ", "fatal error: ", "signal: "} {
+			if f.Name == "" || strings.HasPrefix(f.Text, end) {
+				return &s.Failures[i]
+			}
+		}
+	}
+	return nil
+}
+
+// matching returns the benchmarks of either side that the selector matches, measured or failed, in
+// natural order.
 func (j *judge) matching(sel budget.Selector) []sample.Key {
 	var keys []sample.Key
 	for _, s := range []*sample.Set{j.in.Head, j.in.Base} {
@@ -198,6 +250,17 @@ func (j *judge) matching(sel budget.Selector) []sample.Key {
 		for _, b := range s.Benchmarks {
 			if sel.Match(b.Name) && !slices.Contains(keys, b.Key) {
 				keys = append(keys, b.Key)
+			}
+		}
+	}
+	// A benchmark that failed before its first line is declared too.
+	for _, s := range []*sample.Set{j.in.Head, j.in.Base} {
+		if s == nil {
+			continue
+		}
+		for _, f := range s.Failures {
+			if f.Name != "" && sel.Match(f.Name) && !slices.ContainsFunc(keys, func(k sample.Key) bool { return within(k.Name, f.Name) }) {
+				keys = append(keys, sample.Key{Name: f.Name})
 			}
 		}
 	}
@@ -214,9 +277,17 @@ func (j *judge) matching(sel budget.Selector) []sample.Key {
 // unless a run broke off and so nobody knows what it would have matched.
 func (j *judge) unmatched(b *budget.Budget) *testcase {
 	if broken(j.in.Head) || j.in.Base != nil && broken(j.in.Base) {
-		c := &testcase{b: b, key: sample.Key{Name: b.Match.Text}, dir: j.direction(b), class: b.Class}
-		c.head = newArm(j.in.Head, sample.Key{Name: b.Match.Name}, b.Unit)
-		c.base = newArm(j.in.Base, sample.Key{Name: b.Match.Name}, b.Unit)
+		c := &testcase{b: b, key: sample.Key{Name: strings.Join(append([]string{b.Match.Name}, b.Match.Parts...), "/")}, dir: j.direction(b), class: b.Class}
+		c.head, c.base = arm{set: j.in.Head}, arm{set: j.in.Base}
+		for _, a := range []*arm{&c.head, &c.base} {
+			if a.set == nil {
+				continue
+			}
+			// The function's own failure speaks for all that it would have run.
+			if f, ok := a.set.Failed(b.Match.Name); ok {
+				a.failure = &f
+			}
+		}
 		return c
 	}
 	var names, heads []string
@@ -408,22 +479,26 @@ func (j *judge) decide(c *testcase) {
 		j.decidePlain(c)
 	}
 	c.v.Blocks = c.v.Verdict != Pass
-	if c.v.Verdict == Inconclusive && c.b.OnInconclusive == budget.Warn {
-		c.v.Blocks = false
-	}
-	if c.v.Verdict == Missing && j.in.AllowNoBase && c.excused() {
-		c.v.Blocks = false
+	j.lacksBase = j.lacksBase || c.lacksBase
+	warn := c.b.OnInconclusive == budget.Warn && !c.suspect
+	switch c.v.Verdict {
+	case Inconclusive:
+		c.v.Blocks = !warn
+	case Missing:
+		c.v.Blocks = !(j.in.AllowNoBase && c.lacksBase && c.onlyLacksBase(warn))
 	}
 }
 
-// excused reports whether all that is missing is a base.
-func (c *testcase) excused() bool {
-	for _, l := range c.v.Limits {
-		if l.Verdict == Missing && l.Reason == "" || l.Verdict == Inconclusive {
+// onlyLacksBase reports whether nothing but the base stands between this testcase and a pass; warn
+// says that an absolute limit may be inconclusive. The base concerns the relative limit alone, which
+// comes first.
+func (c *testcase) onlyLacksBase(warn bool) bool {
+	for _, l := range c.v.Limits[1:] {
+		if l.Verdict != Pass && !(warn && l.Verdict == Inconclusive) {
 			return false
 		}
 	}
-	return len(c.v.Limits) > 0
+	return !c.suspect
 }
 
 func (j *judge) decidePlain(c *testcase) {
@@ -433,11 +508,7 @@ func (j *judge) decidePlain(c *testcase) {
 			v.Base = ref(centre(c.b.Unit, c.base.values()))
 			v.BaseN = len(c.base.ms)
 		}
-		if c.head.failure != nil && len(c.base.ms) > 0 && c.base.failure == nil {
-			kind = Fail
-			reason += "; the base did not"
-		}
-		v.Verdict, v.Reason = kind, reason
+		v.Verdict, v.Reason = broke(c.head, c.base, kind, reason)
 		return
 	}
 	v.HeadN = len(c.head.ms)
@@ -454,11 +525,19 @@ func (j *judge) decidePlain(c *testcase) {
 	if c.b.AtLeast != nil {
 		limits = append(limits, j.absoluteVerdict(c, c.b.AtLeast, "at_least", -1))
 	}
+	if q, ok := quantileOf(c.b.Unit); ok {
+		j.checkRequests(c, q, limits)
+	}
 	v.Limits = limits
 	v.Verdict, v.Reason = worst(limits)
-	if q, ok := quantileOf(c.b.Unit); ok {
-		j.checkRequests(c, q)
+}
+
+// broke makes a fail of a head that did not finish what the base did.
+func broke(head, base arm, kind Kind, reason string) (Kind, string) {
+	if head.failure != nil && len(base.ms) > 0 && base.failure == nil {
+		return Fail, reason + "; the base did not fail"
 	}
+	return kind, reason
 }
 
 // worst combines the verdicts of several limits: one that failed decides, then one that could not
@@ -478,7 +557,8 @@ func worst(limits []LimitVerdict) (Kind, string) {
 	return Pass, strings.Join(reasons, "; ")
 }
 
-// unusable reports why an arm cannot be judged at all, if it cannot.
+// unusable reports why an arm cannot be judged at all, if it cannot. Values that are there and unfit
+// make the testcase suspect.
 func (c *testcase) unusable(a arm, side string) (Kind, string) {
 	switch {
 	case a.set == nil:
@@ -488,10 +568,14 @@ func (c *testcase) unusable(a arm, side string) (Kind, string) {
 		if text == "" {
 			text = "it failed"
 		}
+		if a.failure.Name == "" || !within(c.key.Name, a.failure.Name) {
+			return Missing, fmt.Sprintf("not measured in %s, whose run ended early: %s", side, text)
+		}
 		return Missing, fmt.Sprintf("%s ran the benchmark and it did not finish: %s", side, text)
 	}
 	for _, d := range a.set.Damage {
-		if d.Name != "" && (d.Name == c.key.Name || strings.HasPrefix(c.key.Name, d.Name+"/")) {
+		if d.Name != "" && within(c.key.Name, d.Name) {
+			c.suspect = true
 			return Inconclusive, fmt.Sprintf("a result line of %s is damaged (%s:%d: %s)", side, a.set.File, d.Line, d.Text)
 		}
 	}
@@ -501,13 +585,16 @@ func (c *testcase) unusable(a arm, side string) (Kind, string) {
 	case len(a.ms) == 0:
 		return Missing, fmt.Sprintf("%s does not print %s", side, c.b.UnitText)
 	case len(a.ms) < a.bench.Lines:
+		c.suspect = true
 		return Inconclusive, fmt.Sprintf("%s prints %s on only %d of %d result lines", side, c.b.UnitText, len(a.ms), a.bench.Lines)
 	}
 	for _, x := range a.values() {
 		switch {
 		case math.IsNaN(x), math.IsInf(x, 0):
+			c.suspect = true
 			return Inconclusive, fmt.Sprintf("%s has a value that is no number (%v)", side, x)
 		case x < 0:
+			c.suspect = true
 			return Inconclusive, fmt.Sprintf("%s has a negative value (%v)", side, x)
 		}
 	}
@@ -522,8 +609,9 @@ func (j *judge) relativeVerdict(c *testcase, l *budget.Limit) LimitVerdict {
 	}
 	j.relative = true
 	v := &c.v
-	if kind, reason, isNew := j.noBase(c); kind != "" {
-		lv.Verdict, lv.Reason, v.New = kind, reason, isNew
+	if kind, reason := j.noBase(c); kind != "" {
+		lv.Verdict, lv.Reason = kind, reason
+		v.New, c.lacksBase = kind == Pass, kind == Missing
 		return lv
 	}
 	if kind, reason := c.unusable(c.base, "base"); kind != "" {
@@ -535,6 +623,7 @@ func (j *judge) relativeVerdict(c *testcase, l *budget.Limit) LimitVerdict {
 	base, head := *v.Base, *v.Head
 	if base == 0 {
 		lv.Verdict, lv.Reason = zeroBase(c, head)
+		c.suspect = c.suspect || lv.Verdict == Inconclusive
 		return lv
 	}
 	if c.dir == budget.Lower && head*3 < base || c.dir == budget.Higher && head > base*3 {
@@ -556,6 +645,7 @@ func (j *judge) relativeVerdict(c *testcase, l *budget.Limit) LimitVerdict {
 		return lv
 	}
 	if head == 0 {
+		c.suspect = true
 		lv.Verdict, lv.Reason = Inconclusive, "head is zero: nothing was measured"
 		return lv
 	}
@@ -563,27 +653,29 @@ func (j *judge) relativeVerdict(c *testcase, l *budget.Limit) LimitVerdict {
 	return lv
 }
 
-// noBase reports the verdict where there is nothing to compare with.
-func (j *judge) noBase(c *testcase) (kind Kind, reason string, isNew bool) {
+// noBase reports the verdict where there is nothing to compare with: a pass where the benchmark or
+// the unit is new, missing where there ought to be a base. It says nothing where the base may have
+// lost the benchmark.
+func (j *judge) noBase(c *testcase) (kind Kind, reason string) {
 	switch {
 	case j.in.Base == nil:
-		return Missing, "no base: " + j.in.NoBase, false
+		return Missing, "no base: " + j.in.NoBase
 	case j.in.Recorded && c.class != budget.Exact:
-		return Missing, "no base: the recorded baseline serves exact units only; " + j.in.NoBase, false
-	case j.in.Recorded && len(c.base.ms) == 0:
-		return Missing, "no base: not in the recorded baseline " + j.in.Base.File, false
-	case c.base.bench == nil && c.base.failure == nil && !c.damaged(c.base):
-		return Pass, "new: the base does not have this benchmark, so only absolute limits apply", true
-	case c.base.bench != nil && len(c.base.ms) == 0 && c.base.failure == nil && !c.damaged(c.base):
-		return Pass, "new: the base does not print this unit, so only absolute limits apply", true
+		return Missing, "no base: the recorded baseline serves exact units only; " + j.in.NoBase
+	case len(c.base.ms) > 0 || c.base.failure != nil || c.damaged(c.base):
+		return "", ""
+	case j.in.Recorded:
+		return Missing, "no base: not in the recorded baseline " + j.in.Base.File
+	case c.base.bench == nil:
+		return Pass, "new: the base does not have this benchmark, so only absolute limits apply"
 	}
-	return "", "", false
+	return Pass, "new: the base does not print this unit, so only absolute limits apply"
 }
 
 // damaged reports whether the absence of the benchmark from this arm may be the fault of the file.
 func (c *testcase) damaged(a arm) bool {
 	for _, d := range a.set.Damage {
-		if d.Name == "" || d.Name == c.key.Name || strings.HasPrefix(c.key.Name, d.Name+"/") {
+		if d.Name == "" || within(c.key.Name, d.Name) {
 			return true
 		}
 	}
@@ -624,7 +716,8 @@ func zeroBase(c *testcase, head float64) (Kind, string) {
 
 // exactRelative judges values that must not vary at all.
 func (j *judge) exactRelative(c *testcase, lv LimitVerdict, limit float64) (Kind, string) {
-	if varies(c) {
+	if varies(c.base, c.head) {
+		c.suspect = true
 		return Inconclusive, "the unit is declared exact, yet its values differ between runs of one version"
 	}
 	base, head := *c.v.Base, *c.v.Head
@@ -643,8 +736,8 @@ func (j *judge) exactRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 
 // varies reports whether a unit that was declared exact does not repeat. Units found to be exact
 // from their own values have passed this already.
-func varies(c *testcase) bool {
-	for _, a := range []arm{c.base, c.head} {
+func varies(arms ...arm) bool {
+	for _, a := range arms {
 		if xs := a.values(); len(xs) > 1 && slices.Max(xs)-slices.Min(xs) > 0.001*slices.Min(xs) {
 			return true
 		}
@@ -665,12 +758,13 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 	bs, hs, paired := j.pair(c)
 	n := min(len(bs), len(hs))
 	if slices.Contains(bs, 0) || slices.Contains(hs, 0) {
+		c.suspect = true
 		return Inconclusive, "one of the measurements is zero: nothing was measured"
 	}
 	var e estimate
 	if paired {
 		v.Pairs = n
-		v.Base, v.Head = ref(median(bs)), ref(median(hs))
+		v.Base, v.Head = ref(centre(c.b.Unit, bs)), ref(centre(c.b.Unit, hs))
 		v.BaseN, v.HeadN = n, n
 	}
 	if n < minPairs {
@@ -691,13 +785,13 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 		c.warn("judged unpaired: repeats of one process are not independent, so the interval is too narrow")
 	}
 	v.Change = ref(math.Expm1(e.mean))
-	v.Interval = &Interval{Low: math.Expm1(e.lower(passError)), High: math.Expm1(e.upper(passError)), Confidence: 1 - passError}
+	v.Interval = &Interval{Low: finite(math.Expm1(e.lower(passError))), High: finite(math.Expm1(e.upper(passError))), Confidence: 1 - passError}
 	o := e // oriented: more is worse
 	o.mean, o.median = c.sign()*e.mean, c.sign()*e.median
 	tolerable := limit + (tQuantile(1-j.alphaFail, e.df)+tQuantile(1-passError, e.df))*e.se
 	v.Detectable = ref(math.Expm1(c.sign() * tolerable))
-	v.Improved = o.upper(passError) < 0
 	stored := j.stored(paired)
+	v.Improved = stored == "" && o.upper(passError) < 0
 	switch {
 	case stored != "" && o.lower(j.alphaFail) > 2*limit && o.median > 2*limit:
 		return Fail, fmt.Sprintf("beyond twice %s %s (at least %s)", lv.Kind, lv.Text, percent(math.Expm1(c.sign()*o.lower(j.alphaFail))))
@@ -759,16 +853,13 @@ func (j *judge) pair(c *testcase) (base, head []float64, paired bool) {
 // stored says why times of the base cannot prove a pass, if they cannot: they were taken on another
 // machine or in another session.
 func (j *judge) stored(paired bool) string {
-	if paired {
-		return ""
-	}
 	for _, key := range []string{"goos", "goarch", "cpu"} {
 		b, h := j.in.Base.Environment[key], j.in.Head.Environment[key]
 		if b != "" && h != "" && b != h {
 			return fmt.Sprintf("the base was measured on another machine (%s %s, head %s)", key, b, h)
 		}
 	}
-	if j.in.Base.Provenance["session"] != j.in.Head.Provenance["session"] {
+	if !paired && j.in.Base.Provenance["session"] != j.in.Head.Provenance["session"] {
 		return "the base was measured in another session"
 	}
 	return ""
@@ -779,7 +870,8 @@ func (j *judge) absoluteVerdict(c *testcase, l *budget.Limit, kind string, side 
 	lv := LimitVerdict{Kind: kind, Text: l.Text, Value: l.Value}
 	xs := c.head.values()
 	if c.class == budget.Exact {
-		if varies(c) {
+		if varies(c.head) {
+			c.suspect = true
 			lv.Verdict, lv.Reason = Inconclusive, "the unit is declared exact, yet its values differ between runs of one version"
 			return lv
 		}
@@ -795,6 +887,7 @@ func (j *judge) absoluteVerdict(c *testcase, l *budget.Limit, kind string, side 
 		return lv
 	}
 	if slices.Contains(xs, 0) && c.b.Unit != "B/op" && c.b.Unit != "allocs/op" {
+		c.suspect = true
 		lv.Verdict, lv.Reason = Inconclusive, "one of the measurements is zero: nothing was measured"
 		return lv
 	}
@@ -833,22 +926,36 @@ const requestsUnit = "requests"
 
 // checkRequests refuses to judge a quantile with too few values behind it: at least twenty must lie
 // beyond it, or a single one decides.
-func (j *judge) checkRequests(c *testcase, q float64) {
-	need := math.Ceil(20/(1-q) - 1e-9)
-	reqs := c.head.bench.Samples[requestsUnit]
-	if len(reqs) == 0 {
-		c.warn(fmt.Sprintf("how many requests stand behind this quantile is unknown; print them in the unit %s (at least %.0f)", requestsUnit, need))
-		return
+func (j *judge) checkRequests(c *testcase, q float64, limits []LimitVerdict) {
+	need := math.Ceil(20 / (1 - q) * (1 - 1e-9))
+	arms := []arm{c.head}
+	if relativeLimit(c.b) != nil && c.v.Base != nil {
+		arms = append(arms, c.base)
 	}
-	least := reqs[0].Value
-	for _, m := range reqs {
-		least = min(least, m.Value)
+	for i, a := range arms {
+		if i > 0 {
+			// The base concerns the relative limit alone, which comes first.
+			limits = limits[:1]
+		}
+		reqs := a.bench.Samples[requestsUnit]
+		if len(reqs) == 0 {
+			c.warn(fmt.Sprintf("how many requests stand behind this quantile is unknown; print them in the unit %s (at least %.0f)", requestsUnit, need))
+			return
+		}
+		least := reqs[0].Value
+		for _, m := range reqs {
+			least = min(least, m.Value)
+		}
+		if least >= need && len(reqs) == a.bench.Lines {
+			continue
+		}
+		for i := range limits {
+			if limits[i].Verdict != Missing {
+				limits[i].Verdict = Inconclusive
+				limits[i].Reason = fmt.Sprintf("%.0f requests are too few for this quantile; at least %.0f are needed on every line", least, need)
+			}
+		}
 	}
-	if least >= need || c.v.Verdict == Missing {
-		return
-	}
-	c.v.Verdict = Inconclusive
-	c.v.Reason = fmt.Sprintf("%.0f requests are too few for this quantile; at least %.0f are needed", least, need)
 }
 
 // warn attaches a doubt to the verdict.
@@ -863,6 +970,9 @@ func centre(unit string, xs []float64) float64 {
 	}
 	return median(xs)
 }
+
+// finite keeps a bound that noise drove beyond every number printable: JSON has no infinity.
+func finite(x float64) float64 { return max(min(x, math.MaxFloat64), -math.MaxFloat64) }
 
 func ref(x float64) *float64 {
 	if math.IsNaN(x) || math.IsInf(x, 0) {

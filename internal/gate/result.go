@@ -29,8 +29,8 @@ type Result struct {
 	Verdicts []Verdict `json:"verdicts"`
 }
 
-// Counts counts verdicts by kind. New counts those passes (also counted in Pass) whose benchmark
-// or unit the base does not have, so that only absolute limits were judged. Improved counts
+// Counts counts verdicts by kind. New counts those (counted by their kind too) whose benchmark or
+// unit the base does not have, so that only absolute limits were judged. Improved counts
 // verdicts whose change is proved better than zero change.
 type Counts struct {
 	Pass         int `json:"pass"`

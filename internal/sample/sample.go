@@ -140,11 +140,13 @@ func (s *Set) add(rec *benchfmt.Result) {
 	b.Lines++
 	pair := rec.GetConfig("pair")
 	for i, v := range rec.Values {
-		if slices.ContainsFunc(rec.Values[:i], func(w benchfmt.Value) bool { return w.Unit == v.Unit }) {
-			s.Damage = append(s.Damage, Damage{Name: key.Name, Line: line, Text: "unit " + v.Unit + " stands twice on one line"})
+		// benchfmt leaves the unit of a value that tidying does not change as it is: 0 ns/op.
+		unit := Tidy(v.Unit)
+		if slices.ContainsFunc(rec.Values[:i], func(w benchfmt.Value) bool { return Tidy(w.Unit) == unit }) {
+			s.Damage = append(s.Damage, Damage{Name: key.Name, Line: line, Text: "unit " + unit + " stands twice on one line"})
 			continue
 		}
-		b.Samples[v.Unit] = append(b.Samples[v.Unit], Measurement{Value: v.Value, Pair: pair})
+		b.Samples[unit] = append(b.Samples[unit], Measurement{Value: v.Value, Pair: pair})
 	}
 }
 

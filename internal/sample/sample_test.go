@@ -90,6 +90,19 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// Zero and infinity are the same in every unit, and still belong to the tidied one.
+func TestTidiesZero(t *testing.T) {
+	s := read(t, "BenchmarkA 1 0 ns/op +Inf MB/s 0 p99-ns\nBenchmarkA 1 5 ns/op 5 MB/s 5 p99-ns\nBenchmarkB 1 0 ns/op 0 sec/op\n")
+	for unit, want := range map[string]int{"sec/op": 2, "B/s": 2, "p99-sec": 2, "ns/op": 0, "MB/s": 0} {
+		if got := len(s.Benchmarks[0].Samples[unit]); got != want {
+			t.Errorf("%d measurements in %s, want %d", got, unit, want)
+		}
+	}
+	if len(s.Damage) != 1 || s.Damage[0].Name != "B" {
+		t.Errorf("one unit under two names: damage %+v", s.Damage)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	tests := []struct{ name, text, of, want string }{
 		{"named", "--- FAIL: BenchmarkA/x=1-8\n    a_test.go:5: no convergence\nFAIL\n", "A/x=1", "no convergence"},
