@@ -1,0 +1,199 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/perfgate/perfgate/internal/gate"
+)
+
+// Limits for Markdown, in bytes.
+const (
+	// CommentLimit leaves room for a marker within the 65,536 characters of a comment.
+	CommentLimit = 60_000
+	// SummaryLimit is under the 1 MiB that a job summary takes; a longer one is refused whole.
+	SummaryLimit = 1_000_000
+)
+
+// The most rows of the tables that are not folded away.
+const (
+	maxRows  = 25
+	maxNames = 6 // benchmarks named in one row
+)
+
+// Markdown writes a report for a pull-request comment or a job summary, of at most limit bytes. It
+// answers in this order: did it pass, what broke and by how much and how sure, what was not
+// measured, what was compared with what, how to repeat it; all verdicts and warnings are folded
+// away. What does not fit is left out from the end, whole rows at a time and with their number; a
+// table or an element is never cut. The error is one of w.
+func Markdown(w io.Writer, r gate.Result, limit int) error {
+	verdicts := worstFirst(r.Verdicts)
+	p := page{left: limit}
+	if !p.add(headline(r, verdicts)) {
+		p.shortest(r)
+		_, err := io.WriteString(w, p.text.String())
+		return err
+	}
+	about := comparedTable(r)
+	again := "\n**Repeat it locally**\n\n```sh\n" + reproduce(r) + "\n```\n"
+	// A table of many rows leaves these two their room, where there is enough for both.
+	reserve := len(about) + len(again)
+	if reserve > p.left/2 {
+		reserve = 0
+	}
+	p.left -= reserve
+	p.table(problemList(r))
+	p.table(brokenTable(verdicts))
+	p.table(unjudgedTable(verdicts))
+	p.left += reserve
+	p.add(about)
+	p.add(again)
+	p.table(warningList(verdicts))
+	p.table(verdictTable(verdicts))
+	_, err := io.WriteString(w, p.text.String())
+	return err
+}
+
+// A page is a text that grows to a limit.
+type page struct {
+	text strings.Builder
+	left int // bytes
+}
+
+// add appends s when all of it fits.
+func (p *page) add(s string) bool {
+	if len(s) > p.left {
+		return false
+	}
+	p.text.WriteString(s)
+	p.left -= len(s)
+	return true
+}
+
+// shortest writes the outcome in the most words that fit.
+func (p *page) shortest(r gate.Result) {
+	o := outcome(r)
+	if !p.add("## " + o.symbol + " perfgate: " + o.text + "\n") {
+		p.add(o.text)
+	}
+}
+
+// A section is a run of rows between a fixed head and foot. One without rows is not shown.
+type section struct {
+	head string
+	rows []string
+	most int                // rows shown even where there is room for more; 0 for all
+	more func(n int) string // the line after the rows when n of them are left out
+	foot string
+}
+
+// table appends as many rows of a section as fit, and nothing when none does.
+func (p *page) table(s section) {
+	n := len(s.rows)
+	if s.most > 0 {
+		n = min(n, s.most)
+	}
+	length := len(s.head) + len(s.foot)
+	for _, row := range s.rows[:n] {
+		length += len(row)
+	}
+	tail := func() string {
+		if n == len(s.rows) {
+			return ""
+		}
+		return s.more(len(s.rows) - n)
+	}
+	for n > 0 && length+len(tail()) > p.left {
+		n--
+		length -= len(s.rows[n])
+	}
+	if n > 0 {
+		p.add(s.head + strings.Join(s.rows[:n], "") + tail() + s.foot)
+	}
+}
+
+// headline answers the first question, and names the worst.
+func headline(r gate.Result, verdicts []gate.Verdict) string {
+	o := outcome(r)
+	var b strings.Builder
+	fmt.Fprintf(&b, "## %s perfgate: %s", o.symbol, o.text)
+	if !compared(r) {
+		b.WriteString(", NOT COMPARED with a base")
+	}
+	fmt.Fprintf(&b, "\n\n%s: %s.", count(len(r.Verdicts), "verdict"), counts(r.Counts))
+	if len(verdicts) > 0 && verdicts[0].Verdict == gate.Fail {
+		v := verdicts[0]
+		fmt.Fprintf(&b, " Worst: %s %s", code(v.Benchmark), code(v.Unit))
+		if c := change(v); c != "" {
+			b.WriteString(" " + c)
+		}
+		if l := limits(v); l != "" {
+			fmt.Fprintf(&b, ", limit %s", prose(l))
+		}
+		b.WriteString(".")
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+func problemList(r gate.Result) section {
+	s := section{
+		head: "\n**Problems of the whole check**\n\n",
+		most: 10,
+		more: moreItems,
+	}
+	for _, p := range r.Problems {
+		s.rows = append(s.rows, "- "+prose(p)+"\n")
+	}
+	return s
+}
+
+// moreRows and moreItems are the last line of a table and of a list that are not whole.
+func moreRows(n int) string  { return fmt.Sprintf("\n%d more not shown here.\n", n) }
+func moreItems(n int) string { return fmt.Sprintf("- and %d more\n", n) }
+
+// row makes a table row of cells that are escaped already.
+func row(cells ...string) string { return "| " + strings.Join(cells, " | ") + " |\n" }
+
+// lines puts parts under one another in a cell, leaving out empty ones.
+func lines(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "<br>")
+}
+
+// small makes a secondary line.
+func small(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "<sub>" + s + "</sub>"
+}
+
+func brokenTable(verdicts []gate.Verdict) section {
+	s := section{
+		head: "\n### What broke\n\n| Benchmark | Base → head | Change | Limit | How sure |\n| :-- | :-- | --: | :-- | :-- |\n",
+		most: maxRows,
+		more: moreRows,
+	}
+	for _, v := range verdicts {
+		if v.Verdict != gate.Fail {
+			continue
+		}
+		s.rows = append(s.rows, row(
+			lines(code(v.Benchmark), code(v.Unit)),
+			centres(v, "→"),
+			bold(change(v)),
+			lines(prose(limits(v)), small(prose(v.Why))),
+			lines(prose(v.Reason), small(evidence(v))),
+		))
+	}
+	return s
+}
+
+func bold(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "<b>" + s + "</b>"
+}

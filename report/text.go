@@ -1,0 +1,143 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/perfgate/perfgate/internal/gate"
+)
+
+// The most rows of a text report: beyond, passes are only counted, and after them the rest.
+const (
+	maxPassRows = 50
+	maxTextRows = 200
+)
+
+// Text writes a short table of the verdicts for a terminal, worst first, in printable ASCII only. A
+// column is verdict, benchmark, unit, base -> head, change and limits; the reason of what is not a
+// pass stands under its row. The last line sums up and says what the exit code means. The error is
+// one of w.
+func Text(w io.Writer, r gate.Result) error {
+	var b bytes.Buffer
+	for _, p := range r.Problems {
+		fmt.Fprintf(&b, "problem: %s\n", ascii(p, maxText))
+	}
+	verdicts := worstFirst(r.Verdicts)
+	var rows [][]string
+	left := map[gate.Kind]int{}
+	for _, v := range verdicts {
+		if v.Verdict == gate.Pass && len(verdicts) > maxPassRows || len(rows) == maxTextRows {
+			left[v.Verdict]++
+			continue
+		}
+		rows = append(rows, textRow(v))
+	}
+	widths := columnWidths(rows)
+	for i, row := range rows {
+		writeRow(&b, row, widths)
+		v := verdicts[i] // rows leaves out only what comes after
+		if v.Verdict != gate.Pass {
+			fmt.Fprintf(&b, "    why: %s\n", ascii(v.Reason, maxText))
+			if e := evidence(v); e != "" {
+				fmt.Fprintf(&b, "    evidence: %s\n", plainASCII(e))
+			}
+			if a := advice(v); a != "" {
+				fmt.Fprintf(&b, "    next: %s\n", plainASCII(a))
+			}
+		}
+		for _, warning := range v.Warnings {
+			fmt.Fprintf(&b, "    warning: %s\n", ascii(warning, maxText))
+		}
+	}
+	for _, k := range kinds {
+		if left[k.kind] > 0 {
+			fmt.Fprintf(&b, "%-4s  %d more, not listed\n", k.text, left[k.kind])
+		}
+	}
+	fmt.Fprintln(&b, textCompared(r))
+	o := outcome(r)
+	fmt.Fprintf(&b, "%s: %s (exit code %d: %s)\n", o.text, counts(r.Counts), r.ExitCode, o.meaning)
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func textRow(v gate.Verdict) []string {
+	verdict := kindWord(v.Verdict).text
+	if notes := verdictNotes(v); notes != "" {
+		verdict += " (" + notes + ")"
+	}
+	return []string{
+		verdict,
+		ascii(v.Benchmark, maxName),
+		ascii(v.Unit, maxName),
+		plainASCII(centres(v, "->")),
+		plainASCII(change(v)),
+		ascii(limits(v), maxName),
+	}
+}
+
+// widest bounds a column that others are aligned to: one long name does not push all the rest away.
+const widest = 60
+
+func columnWidths(rows [][]string) []int {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = min(max(widths[i], len(cell)), widest)
+		}
+	}
+	return widths
+}
+
+func writeRow(b *bytes.Buffer, row []string, widths []int) {
+	var line strings.Builder
+	for i, cell := range row {
+		fmt.Fprintf(&line, "%-*s  ", widths[i], cell)
+	}
+	b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+}
+
+// textCompared says on one line what was compared.
+func textCompared(r gate.Result) string {
+	base := "nothing"
+	switch {
+	case compared(r):
+		base = "base " + textSide(r.Compared.Base)
+	case r.Compared.Base.Why != "":
+		base = "nothing: " + ascii(r.Compared.Base.Why, maxText)
+	}
+	return fmt.Sprintf("compared head %s with %s", textSide(r.Compared.Head), base)
+}
+
+func textSide(s gate.Side) string {
+	parts := []string{ascii(s.Ref, maxName)}
+	if parts[0] == "" {
+		parts[0] = "(unnamed)"
+	}
+	if s.Commit != "" {
+		parts = append(parts, ascii(shortCommit(s.Commit), maxName))
+	}
+	return strings.Join(parts, " ")
+}
+
+// shortCommit cuts a full hash to twelve digits, which are enough to find it.
+func shortCommit(commit string) string {
+	hash, dirty := strings.CutSuffix(commit, "+dirty")
+	if safeHash.MatchString(hash) && len(hash) > 12 {
+		hash = hash[:12]
+	}
+	if dirty {
+		hash += "+dirty"
+	}
+	return hash
+}
+
+// plainASCII spells our own words and numbers without what a terminal may lack.
+func plainASCII(s string) string {
+	return strings.NewReplacer("\u00a0", " ", "µ", "u").Replace(s)
+}

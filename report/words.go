@@ -1,0 +1,147 @@
+package report
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/perfgate/perfgate/internal/gate"
+)
+
+// The texts below are of numbers and of our own words; what of them comes from a result is left to
+// the caller to escape.
+
+// centres says base and head: "1.20 ms → 1.61 ms".
+func centres(v gate.Verdict, arrow string) string {
+	base, head := "no base", "not measured"
+	switch {
+	case v.Base != nil && v.Head != nil:
+		base, head = values(*v.Base, *v.Head, v.TidyUnit)
+	case v.Base != nil:
+		base = value(*v.Base, v.TidyUnit)
+	case v.Head != nil:
+		head = value(*v.Head, v.TidyUnit)
+	default:
+		return head
+	}
+	return base + " " + arrow + " " + head
+}
+
+// change says the relative difference, or nothing where there is none.
+func change(v gate.Verdict) string {
+	switch {
+	case v.Change != nil:
+		return percent(*v.Change)
+	case v.Base != nil && v.Head != nil && *v.Base == 0 && *v.Head != 0:
+		return "from\u00a0zero"
+	}
+	return ""
+}
+
+// evidence says how sure the change is and what it rests on: "+30 % to +38 %, each bound 95 % sure;
+// 12 pairs".
+func evidence(v gate.Verdict) string {
+	var parts []string
+	if i := v.Interval; i != nil {
+		sure := strconv.FormatFloat(100*i.Confidence, 'g', 4, 64)
+		parts = append(parts, fmt.Sprintf("%s to %s, each bound %s\u00a0%% sure", percent(i.Low), percent(i.High), sure))
+	} else if v.Class == "exact" && v.Head != nil {
+		parts = append(parts, "exact")
+	}
+	switch {
+	case v.Pairs > 0:
+		parts = append(parts, count(v.Pairs, "pair"))
+	case v.BaseN > 0 && v.HeadN > 0:
+		parts = append(parts, fmt.Sprintf("%s against %d", count(v.HeadN, "measurement"), v.BaseN))
+	case v.HeadN > 0:
+		parts = append(parts, count(v.HeadN, "measurement"))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// count says a number of things: "1 pair", "12 pairs".
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d\u00a0%s", n, thing)
+}
+
+// limits says the limits as the budget file does: "max_rise 20%, at_most 15ms".
+func limits(v gate.Verdict) string {
+	texts := make([]string, len(v.Limits))
+	for i, l := range v.Limits {
+		texts[i] = l.Kind + " " + l.Text
+	}
+	return strings.Join(texts, ", ")
+}
+
+// advice says what to do about a verdict that proves nothing; "" where its reason says it.
+func advice(v gate.Verdict) string {
+	switch {
+	case v.Verdict == gate.Missing && v.Head == nil:
+		return "make the benchmark run again, or change its budget"
+	case v.Verdict == gate.Missing:
+		return "give a base with --base"
+	case v.Verdict == gate.Inconclusive && v.Detectable != nil:
+		return fmt.Sprintf("measure more pairs with --pairs; this check would have proved a change of %s", percent(*v.Detectable))
+	}
+	return ""
+}
+
+// verdictNotes are the marks of a verdict beside its word.
+func verdictNotes(v gate.Verdict) string {
+	var notes []string
+	if v.New {
+		notes = append(notes, "new")
+	}
+	if v.Improved {
+		notes = append(notes, "improved")
+	}
+	if v.Verdict != gate.Pass && !v.Blocks {
+		notes = append(notes, "does not block")
+	}
+	return strings.Join(notes, ", ")
+}
+
+// What a command line shows as it is, with no quoting and no way to be read as a flag.
+var (
+	safePath = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./+-]{0,199}$`)
+	safeHash = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
+)
+
+// reproduce returns the command that repeats the check on a developer's machine. A part that cannot
+// be shown safely is left out.
+func reproduce(r gate.Result) string {
+	command := "perfgate check"
+	if dir := budgetDir(r.Verdicts); dir != "" {
+		command += " --budgets " + dir
+	}
+	base := r.Compared.Base
+	commit := strings.TrimSuffix(base.Commit, "+dirty")
+	switch {
+	case base.Kind == "none", base.Kind == "recorded":
+	case safeHash.MatchString(commit):
+		command += " --base " + commit
+	case safePath.MatchString(base.Ref):
+		command += " --base " + base.Ref
+	}
+	return command
+}
+
+// budgetDir returns the directory of the budget files, which stands in each verdict.
+func budgetDir(verdicts []gate.Verdict) string {
+	if len(verdicts) == 0 {
+		return ""
+	}
+	file := verdicts[0].At
+	if i := strings.LastIndexByte(file, ':'); i >= 0 {
+		file = file[:i]
+	}
+	if dir := path.Dir(file); file != "" && safePath.MatchString(dir) {
+		return dir + "/"
+	}
+	return ""
+}
