@@ -694,7 +694,7 @@ func (j *judge) describe(c *testcase) {
 	v.Base = ref(centre(c.b.Unit, c.base.values()))
 	v.BaseN = len(c.base.ms)
 	if *v.Base != 0 {
-		v.Change = ref(*v.Head / *v.Base - 1)
+		v.Change = ref(finite(*v.Head / *v.Base - 1))
 	}
 }
 
@@ -777,19 +777,20 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 	if paired {
 		ds := make([]float64, n)
 		for i := range ds {
-			ds[i] = math.Log(hs[i] / bs[i])
+			// Not the logarithm of the ratio, which could overflow.
+			ds[i] = math.Log(hs[i]) - math.Log(bs[i])
 		}
 		e = estimatePaired(ds)
 	} else {
 		e = estimateUnpaired(logs(bs), logs(hs))
 		c.warn("judged unpaired: repeats of one process are not independent, so the interval is too narrow")
 	}
-	v.Change = ref(math.Expm1(e.mean))
+	v.Change = ref(finite(math.Expm1(e.mean)))
 	v.Interval = &Interval{Low: finite(math.Expm1(e.lower(passError))), High: finite(math.Expm1(e.upper(passError))), Confidence: 1 - passError}
 	o := e // oriented: more is worse
 	o.mean, o.median = c.sign()*e.mean, c.sign()*e.median
 	tolerable := limit + (tQuantile(1-j.alphaFail, e.df)+tQuantile(1-passError, e.df))*e.se
-	v.Detectable = ref(math.Expm1(c.sign() * tolerable))
+	v.Detectable = ref(finite(math.Expm1(c.sign() * tolerable)))
 	stored := j.stored(paired)
 	v.Improved = stored == "" && o.upper(passError) < 0
 	switch {

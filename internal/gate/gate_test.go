@@ -13,8 +13,14 @@ import (
 	"github.com/perfgate/perfgate/internal/sample"
 )
 
+// A tester is what *testing.T and *rapid.T share.
+type tester interface {
+	Helper()
+	Fatal(...any)
+}
+
 // rules returns the budgets of one file whose entries are given in flow style, without id.
-func rules(t testing.TB, entries ...string) budget.Set {
+func rules(t tester, entries ...string) budget.Set {
 	t.Helper()
 	text := "version: 1\nbudgets:\n"
 	for i, e := range entries {
@@ -27,7 +33,7 @@ func rules(t testing.TB, entries ...string) budget.Set {
 	return set
 }
 
-func read(t testing.TB, file, text string) *sample.Set {
+func read(t tester, file, text string) *sample.Set {
 	t.Helper()
 	s, err := sample.Read(strings.NewReader(text), file)
 	if err != nil {
@@ -67,7 +73,7 @@ func mine(session, text string) string {
 	return fmt.Sprintf("# perfgate-samples: 1\n# kind: measured\n# session: %s\n%s# end: %d\n", session, text, strings.Count(text, "Benchmark"))
 }
 
-func marshal(t testing.TB, r Result) string {
+func marshal(t tester, r Result) string {
 	t.Helper()
 	out, err := json.Marshal(r)
 	if err != nil {
@@ -95,7 +101,7 @@ type scenario struct {
 	not    string // no part of the JSON form
 }
 
-func (s scenario) judge(t testing.TB) (Result, error) {
+func (s scenario) judge(t tester) (Result, error) {
 	in := Input{Budgets: rules(t, strings.Split(s.budget, " | ")...), Head: read(t, "head.txt", s.head)}
 	if s.base == "-" {
 		in.NoBase = "the repository has no history; use --base"
@@ -182,6 +188,8 @@ func TestJudge(t *testing.T) {
 		{name: "ignore_below does not soften at_most", budget: timeRule + ", ignore_below: 50ns, at_most: 110ns", base: a(steady...), head: a(slower...), exit: 1, want: Fail, reason: "at_most 110ns"},
 		{name: "absurdly better", budget: timeRule, base: a(steady...), head: a(repeat(8, 5)...), exit: 0, want: Pass, also: "more than three times better"},
 		{name: "absurdly better rate", budget: "match: A, unit: MB/s, max_drop: 10%", base: run("A", "MB/s", repeat(8, 5)...), head: run("A", "MB/s", steady...), exit: 0, want: Pass, also: "more than three times better"},
+		{name: "a ratio beyond every number", budget: timeRule, base: a(repeat(4, 1e-290)...), head: a(repeat(4, 1e300)...), exit: 1, want: Fail},
+		{name: "an exact ratio beyond every number", budget: roundsRule, base: rounds(1e-290), head: rounds(1e300), exit: 1, want: Fail},
 		{name: "better", budget: timeRule, base: a(slower...), head: a(steady...), exit: 0, want: Pass, also: `"improved":1`, not: "three times"},
 
 		// Absolute limits.

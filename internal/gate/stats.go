@@ -52,8 +52,9 @@ func estimatePaired(xs []float64) estimate {
 func estimateUnpaired(base, head []float64) estimate {
 	nb, nh := float64(len(base)), float64(len(head))
 	vb, vh := variance(base)/nb, variance(head)/nh
+	// Without spread worth the name the degrees of freedom would be those of rounding errors.
 	df := min(nb, nh) - 1
-	if vb+vh > 0 {
+	if math.Sqrt(vb+vh) > seFloor {
 		df = (vb + vh) * (vb + vh) / (vb*vb/(nb-1) + vh*vh/(nh-1))
 	}
 	return estimate{
