@@ -830,9 +830,7 @@ func (j *judge) pair(c *testcase) (base, head []float64, paired bool) {
 	if c.base.set.Provenance["session"] == c.head.set.Provenance["session"] {
 		byPair := map[string][]float64{}
 		for _, m := range c.head.ms {
-			if m.Pair != "" {
-				byPair[m.Pair] = append(byPair[m.Pair], m.Value)
-			}
+			byPair[m.Pair] = append(byPair[m.Pair], m.Value)
 		}
 		for _, m := range c.base.ms {
 			if q := byPair[m.Pair]; m.Pair != "" && len(q) > 0 {
