@@ -79,25 +79,24 @@ func entities(s string, joint func(s string, i int) bool) string {
 }
 
 // joint reports whether the character at i may be that of a mention, a mail address or a link, of
-// which some are made within code elements too: @name, https://host.
+// which some are made within code elements too: @name, https://host, www.host.
 func joint(s string, i int) bool {
-	return s[i] == '@' || strings.HasPrefix(s[i:], "://")
+	return s[i] == '@' || strings.HasPrefix(s[i:], "://") ||
+		s[i] == '.' && i >= 3 && strings.EqualFold(s[i-3:i], "www")
 }
 
 // proseJoint reports whether the character at i may be the joint of what GitHub finds in running
-// text: also #1, GH-1, www.host, :smile:.
+// text: also #1, GH-1, :smile:.
 func proseJoint(s string, i int) bool {
 	switch s[i] {
-	case '@', '#':
+	case '#':
 		return true
 	case ':':
 		return i+1 < len(s) && s[i+1] != ' '
 	case '-':
 		return i >= 2 && strings.EqualFold(s[i-2:i], "gh")
-	case '.':
-		return i >= 3 && strings.EqualFold(s[i-3:i], "www")
 	}
-	return false
+	return joint(s, i)
 }
 
 // ascii returns s for a terminal: one line of printable ASCII, other characters as \u escapes, cut

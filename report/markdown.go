@@ -125,14 +125,7 @@ func headline(r gate.Result, verdicts []gate.Verdict) string {
 	fmt.Fprintf(&b, "\n\n%s: %s.", count(len(r.Verdicts), "verdict"), counts(r.Counts))
 	if len(verdicts) > 0 && verdicts[0].Verdict == gate.Fail {
 		v := verdicts[0]
-		fmt.Fprintf(&b, " Worst: %s %s", code(v.Benchmark), code(v.Unit))
-		if c := change(v); c != "" {
-			b.WriteString(" " + c)
-		}
-		if l := limits(v); l != "" {
-			fmt.Fprintf(&b, ", limit %s", prose(l))
-		}
-		b.WriteString(".")
+		fmt.Fprintf(&b, " Worst: %s %s, %s.", code(v.Benchmark), code(v.Unit), prose(v.Reason))
 	}
 	b.WriteString("\n")
 	return b.String()
@@ -172,7 +165,7 @@ func small(s string) string {
 
 func brokenTable(verdicts []gate.Verdict) section {
 	s := section{
-		head: "\n### What broke\n\n| Benchmark | Base → head | Change | Limit | How sure |\n| :-- | :-- | --: | :-- | :-- |\n",
+		head: "\n### What broke\n\n| Benchmark | Base → head | Change | Limit, and how sure |\n| :-- | :-- | --: | :-- |\n",
 		most: maxRows,
 		more: moreRows,
 	}
@@ -181,14 +174,19 @@ func brokenTable(verdicts []gate.Verdict) section {
 			continue
 		}
 		s.rows = append(s.rows, row(
-			lines(code(v.Benchmark), code(v.Unit)),
-			centres(v, "→"),
+			lines(code(v.Benchmark), code(v.Unit), small(prose(v.Why))),
+			centresCell(v),
 			bold(change(v)),
-			lines(prose(limits(v)), small(prose(v.Why))),
-			lines(prose(v.Reason), small(evidence(v))),
+			lines(bold(prose(strings.Join(limits(v), ", "))), prose(v.Reason), small(evidence(v))),
 		))
 	}
 	return s
+}
+
+// centresCell sets base over head: side by side they break anywhere in a narrow column.
+func centresCell(v gate.Verdict) string {
+	base, head := centres(v)
+	return base + "<br>→\u00a0" + head
 }
 
 func bold(s string) string {

@@ -52,7 +52,7 @@ var kinds = []struct {
 }{
 	{gate.Fail, word{symbol: "❌", text: "FAIL"}},
 	{gate.Missing, word{symbol: "⚠️", text: "MISSING"}},
-	{gate.Inconclusive, word{symbol: "❔", text: "INCONCLUSIVE"}},
+	{gate.Inconclusive, word{symbol: "🟡", text: "INCONCLUSIVE"}},
 	{gate.Pass, word{symbol: "✅", text: "PASS"}},
 }
 

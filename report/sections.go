@@ -27,7 +27,10 @@ func unjudgedTable(verdicts []gate.Verdict) section {
 		if v.Verdict == gate.Fail || v.Verdict == gate.Pass {
 			continue
 		}
-		key := [3]string{status(v), lines(prose(v.Reason), small(evidence(v))), advice(v)}
+		key := [3]string{status(v), prose(v.Reason), advice(v)}
+		if v.Verdict == gate.Inconclusive {
+			key[1] = lines(key[1], small(evidence(v)))
+		}
 		g := index[key]
 		if g == nil {
 			g = &group{verdict: key[0], reason: key[1], advice: key[2]}
@@ -87,7 +90,7 @@ func warningList(verdicts []gate.Verdict) section {
 // verdictTable folds away every verdict.
 func verdictTable(verdicts []gate.Verdict) section {
 	s := section{
-		head: fmt.Sprintf("\n<details>\n<summary>All %s</summary>\n\n| Verdict | Benchmark | Base → head | Change | Why |\n| :-- | :-- | :-- | --: | :-- |\n", count(len(verdicts), "verdict")),
+		head: fmt.Sprintf("\n<details>\n<summary>All %s</summary>\n\n| Verdict | Benchmark | Base → head | Why |\n| :-- | :-- | :-- | :-- |\n", count(len(verdicts), "verdict")),
 		more: moreRows,
 		foot: "\n</details>\n",
 	}
@@ -99,9 +102,8 @@ func verdictTable(verdicts []gate.Verdict) section {
 		}
 		s.rows = append(s.rows, row(
 			status(v),
-			lines(code(v.Benchmark)+" "+code(v.Unit), small(where)),
-			centres(v, "→"),
-			change(v),
+			lines(code(v.Benchmark), code(v.Unit), small(where)),
+			lines(centresCell(v), change(v)),
 			lines(prose(v.Reason), small(evidence(v))),
 		))
 	}

@@ -68,13 +68,14 @@ func textRow(v gate.Verdict) []string {
 	if notes := verdictNotes(v); notes != "" {
 		verdict += " (" + notes + ")"
 	}
+	base, head := centres(v)
 	return []string{
 		verdict,
 		ascii(v.Benchmark, maxName),
 		ascii(v.Unit, maxName),
-		plainASCII(centres(v, "->")),
+		plainASCII(base + " -> " + head),
 		plainASCII(change(v)),
-		ascii(limits(v), maxName),
+		ascii(strings.Join(limits(v), ", "), maxName),
 	}
 }
 

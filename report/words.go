@@ -13,20 +13,18 @@ import (
 // The texts below are of numbers and of our own words; what of them comes from a result is left to
 // the caller to escape.
 
-// centres says base and head: "1.20 ms → 1.61 ms".
-func centres(v gate.Verdict, arrow string) string {
-	base, head := "no base", "not measured"
+// centres says base and head in turn: "1.20 ms", "1.61 ms".
+func centres(v gate.Verdict) (base, head string) {
+	base, head = "no base", "not measured"
 	switch {
 	case v.Base != nil && v.Head != nil:
-		base, head = values(*v.Base, *v.Head, v.TidyUnit)
+		return values(*v.Base, *v.Head, v.TidyUnit)
 	case v.Base != nil:
 		base = value(*v.Base, v.TidyUnit)
 	case v.Head != nil:
 		head = value(*v.Head, v.TidyUnit)
-	default:
-		return head
 	}
-	return base + " " + arrow + " " + head
+	return base, head
 }
 
 // change says the relative difference, or nothing where there is none.
@@ -69,13 +67,13 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d\u00a0%s", n, thing)
 }
 
-// limits says the limits as the budget file does: "max_rise 20%, at_most 15ms".
-func limits(v gate.Verdict) string {
+// limits says the limits as the budget file does: "max_rise 20%", "at_most 15ms".
+func limits(v gate.Verdict) []string {
 	texts := make([]string, len(v.Limits))
 	for i, l := range v.Limits {
 		texts[i] = l.Kind + " " + l.Text
 	}
-	return strings.Join(texts, ", ")
+	return texts
 }
 
 // advice says what to do about a verdict that proves nothing; "" where its reason says it.
