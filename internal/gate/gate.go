@@ -65,10 +65,7 @@ func Judge(in Input) (Result, error) {
 		j.errs.Sort()
 		return Result{}, j.errs
 	}
-	j.uncovered("head", in.Head, cases)
-	if in.Base != nil {
-		j.uncovered("base", in.Base, cases)
-	}
+	j.uncovered(cases)
 	comparisons := 0
 	for _, c := range cases {
 		comparisons += c.noisy()
@@ -110,12 +107,13 @@ func (j *judge) inspect(side string, s *sample.Set) {
 	}
 }
 
-// uncovered makes a problem of every failed benchmark that no verdict speaks of. A failure may have
-// kept others from running, which a selector would have matched had they been there.
-func (j *judge) uncovered(side string, s *sample.Set, cases []*testcase) {
-	for _, f := range s.Failures {
+// uncovered makes a problem of every benchmark that failed in head and that no verdict speaks of. It
+// may have kept others from running, which a selector would have matched had they been there. In
+// base it is past mending, and what it kept from running is missing, not new.
+func (j *judge) uncovered(cases []*testcase) {
+	for _, f := range j.in.Head.Failures {
 		if f.Name != "" && !slices.ContainsFunc(cases, func(c *testcase) bool { return c.about(f.Name) }) {
-			j.problem(fmt.Sprintf("%s: %s:%d: %s failed, which no budget covers: %s", side, s.File, f.Line, f.Name, firstLine(f.Text)))
+			j.problem(fmt.Sprintf("head: %s:%d: %s failed, which no budget covers: %s", j.in.Head.File, f.Line, f.Name, firstLine(f.Text)))
 		}
 	}
 }
@@ -498,7 +496,7 @@ func (c *testcase) onlyLacksBase(warn bool) bool {
 			return false
 		}
 	}
-	return !c.suspect
+	return true
 }
 
 func (j *judge) decidePlain(c *testcase) {
@@ -679,7 +677,7 @@ func (c *testcase) damaged(a arm) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(a.set.Failures, func(f sample.Failure) bool { return f.Name == "" })
+	return false
 }
 
 // describe sets centre and change of the base, where there is one.

@@ -233,6 +233,7 @@ func TestJudge(t *testing.T) {
 		{name: "allocations that repeat are exact", budget: "match: A, unit: allocs/op, max_rise: 0%", base: run("A", "allocs/op", 3, 3), head: run("A", "allocs/op", 3, 3), exit: 0, want: Pass, also: `"class":"exact"`},
 		{name: "one more allocation", budget: "match: A, unit: allocs/op, max_rise: 0%", base: run("A", "allocs/op", 3, 3), head: run("A", "allocs/op", 4, 4), exit: 1, want: Fail},
 		{name: "allocations that vary are not exact", budget: "match: A, unit: B/op, max_rise: 10%", base: run("A", "B/op", steady...), head: run("A", "B/op", nearly...), exit: 0, want: Pass, also: `"class":"compute"`},
+		{name: "allocations that vary in base alone", budget: "match: A, unit: B/op, max_rise: 10%", base: run("A", "B/op", steady...), head: run("A", "B/op", repeat(8, 100)...), exit: 0, want: Pass, also: `"class":"compute"`},
 		{name: "one measurement shows no repetition", budget: "match: A, unit: B/op, max_rise: 10%", base: run("A", "B/op", 9), head: run("A", "B/op", 9), exit: 3, want: Inconclusive, also: `"class":"compute"`},
 		{name: "the largest of cut numbers", budget: "match: A, unit: allocs/op, max_rise: 0%", base: run("A", "allocs/op", 4000, 4000, 4000), head: run("A", "allocs/op", 4000, 4000, 4001), exit: 1, want: Fail, also: `"head":4001`},
 		{name: "first allocation", budget: "match: A, unit: allocs/op, max_rise: 50%", base: run("A", "allocs/op", 0, 0), head: run("A", "allocs/op", 1, 1), exit: 1, want: Fail, reason: "the base is zero, head is not", also: `"change":null`},
@@ -287,6 +288,10 @@ func TestNeverGreenByAccident(t *testing.T) {
 		{name: "crash of base alone", budget: timeRule, base: "BenchmarkA \tpanic: boom\n" + run("Z", "ns/op", 5), head: good, exit: 3, want: Missing, reason: "base ran the benchmark and it did not finish"},
 		{name: "crash of base alone is no lack of a base", budget: timeRule, base: "BenchmarkA \tpanic: boom\n" + run("Z", "ns/op", 5), head: good, set: allowNoBase, exit: 3, want: Missing},
 		{name: "crash in the middle", budget: timeRule, base: good, head: good + "BenchmarkA \tpanic: boom\n", exit: 1, want: Fail},
+		{name: "crash in the middle of both", budget: timeRule, base: good + "BenchmarkA \tpanic: boom\n", head: good + "BenchmarkA \tpanic: boom\n", exit: 3, want: Missing},
+		{name: "run failed before the benchmark", budget: timeRule, base: good, head: run("Z", "ns/op", 5) + "FAIL\texample.com/a\t1s\n", exit: 1, want: Fail, reason: "run ended early: FAIL"},
+		{name: "run of base failed before the benchmark", budget: both + " | match: Z, unit: ns/op, max_rise: 10%", base: run("Z", "ns/op", steady...) + "FAIL\texample.com/a\t1s\n", head: good + run("Z", "ns/op", steady...), exit: 3, want: Missing, reason: "not measured in base"},
+		{name: "a failure of base that nobody asked for", budget: timeRule, base: good + "--- FAIL: BenchmarkB\n", head: good, exit: 0, want: Pass},
 		{name: "one size crashed, no base", budget: "match: A, unit: ns/op, at_most: 1s", base: "-", head: run("A/x=1", "ns/op", steady...) + "--- FAIL: BenchmarkA/x=2\n    boom\n", exit: 3, also: `"benchmark":"A/x=2"`},
 		{name: "a crash may hide what follows", budget: "match: A, unit: ns/op, at_most: 1s", base: "-", head: good + "BenchmarkB \tpanic: boom\n", exit: 3, want: Pass, also: "B failed, which no budget covers: panic: boom"},
 		{name: "a crash of base may hide what follows", budget: both + " | match: C, unit: ns/op, max_rise: 10%", base: run("C", "ns/op", steady...) + "BenchmarkB \tpanic: boom\n", head: good + run("C", "ns/op", steady...), exit: 3, want: Missing, reason: "not measured in base, whose run ended early"},
@@ -316,7 +321,8 @@ func TestBases(t *testing.T) {
 	rounds := exactLower + run("A", "rounds/op", 2)
 	const roundsRule = "match: A, unit: rounds/op, max_rise: 10%"
 	for _, s := range []scenario{
-		{name: "no base", budget: timeRule, base: "-", head: good, exit: 3, want: Missing, reason: "no base: the repository has no history", also: `"problems":["no base: the repository has no history; use --base"]`},
+		{name: "no base", budget: timeRule, base: "-", head: good, exit: 3, want: Missing, reason: "no base: the repository has no history", also: `"blocks":true`},
+		{name: "no base is one problem", budget: timeRule + " | " + timeRule, base: "-", head: good, exit: 3, want: Missing, also: `"problems":["no base: the repository has no history; use --base"]`},
 		{name: "no base, allowed", budget: timeRule, base: "-", head: good, set: allowNoBase, exit: 0, want: Missing, also: `"problems":[]`},
 		{name: "no base is not needed", budget: "match: A, unit: ns/op, at_most: 1s", base: "-", head: good, exit: 0, want: Pass, also: `"problems":[]`},
 		{name: "no base and no word of it", budget: timeRule, base: "-", head: good, set: func(in *Input) { in.NoBase = "" }, exit: 3, want: Missing, reason: "none was given; name one with --base"},
@@ -331,6 +337,7 @@ func TestBases(t *testing.T) {
 		{name: "recorded, exact and worse", budget: roundsRule, base: rounds, head: exactLower + run("A", "rounds/op", 3), set: recorded, exit: 1, want: Fail},
 		{name: "recorded, time", budget: timeRule, base: good, head: good, set: recorded, exit: 3, want: Missing, reason: "serves exact units only", also: `"base":null`},
 		{name: "recorded, time, allowed", budget: timeRule, base: good, head: good, set: func(in *Input) { recorded(in); allowNoBase(in) }, exit: 0, want: Missing},
+		{name: "recorded, ceiling of a time", budget: "match: A, unit: ns/op, at_most: 1s", base: good, head: good, set: recorded, exit: 0, want: Pass, also: `"base":null`},
 		{name: "recorded without it", budget: roundsRule + " | match: B, unit: rounds/op, max_rise: 10%", base: rounds, head: rounds + run("B", "rounds/op", 2), set: recorded, exit: 3, also: "not in the recorded baseline base.txt"},
 		{name: "recorded, damaged", budget: roundsRule, base: exactLower + "BenchmarkA 1 abc rounds/op\n" + run("Z", "ns/op", 1), head: rounds, set: func(in *Input) { recorded(in); allowNoBase(in) }, exit: 3, want: Inconclusive},
 
@@ -387,6 +394,7 @@ func TestScales(t *testing.T) {
 	shaky := []float64{1, 1.05, 0.95, 1.02, 0.98}
 	for _, s := range []scenario{
 		{name: "exactly linear", budget: exact, base: "-", head: exactLower + power("rounds/op", 1, sizes, 1), exit: 0, want: Pass, reason: "grows with n^1.000", also: `"benchmark":"A/n=*/net=x"`},
+		{name: "exactly linear, with logarithms that round up", budget: exact, base: "-", head: exactLower + run("A/n=2", "rounds/op", 4) + run("A/n=4", "rounds/op", 8) + run("A/n=8", "rounds/op", 16), exit: 0, want: Pass},
 		{name: "beyond linear", budget: exact, base: "-", head: exactLower + power("rounds/op", 1.001, sizes, 1), exit: 1, want: Fail, reason: "beyond exponent 1"},
 		{name: "linear time", budget: noisy, base: "-", head: power("ns/op", 1, sizes, shaky...), exit: 0, want: Pass, reason: "proved to grow no faster"},
 		{name: "quadratic time", budget: noisy, base: power("ns/op", 1, sizes, shaky...), head: power("ns/op", 2, sizes, shaky...), exit: 1, want: Fail, reason: "proved to grow faster", also: `"tidy_unit":"exponent"`},
@@ -442,6 +450,10 @@ func TestBudgetErrors(t *testing.T) {
 	_, err := scenario{budget: "match: A, unit: x, max_rise: 10% | match: B, unit: ns/op, max_rise: 1% | match: A, unit: y, at_most: 1", base: "-", head: run("A", "x", 5)}.judge(t)
 	if err == nil || strings.Count(err.Error(), "\n") != 2 || !strings.HasPrefix(err.Error(), "b.yaml:3:") || !strings.Contains(err.Error(), "\nb.yaml:4:") {
 		t.Errorf("all errors in the order of the file: %v", err)
+	}
+	_, err = scenario{budget: "match: A, unit: x, at_most: 1, class: compute, better: lower", base: "-", head: "Unit x better=higher assume=exact\n" + run("A", "x", 5)}.judge(t)
+	if err == nil || strings.Index(err.Error(), "is compute") > strings.Index(err.Error(), "is better when lower") {
+		t.Errorf("errors of one budget in the order of the file: %v", err)
 	}
 	// A run that broke off cannot show that a selector is wrong.
 	if _, err := (scenario{budget: "match: B, unit: ns/op, max_rise: 10%", base: "-", head: run("A", "ns/op", 5) + "panic: boom\n"}).judge(t); err != nil {
@@ -506,5 +518,25 @@ func TestShuffledRounds(t *testing.T) {
 	y, err2 := scenario{budget: timeRule, base: base, head: strings.Join(blocks, "")}.judge(t)
 	if err != nil || err2 != nil || !bytes.Equal([]byte(marshal(t, x)), []byte(marshal(t, y))) {
 		t.Errorf("%s\n%s", marshal(t, x), marshal(t, y))
+	}
+}
+
+// Exact comparisons take no risk and so no share of it; each limit on a unit that varies takes one.
+func TestSharesOfError(t *testing.T) {
+	exact := exactLower + run("B", "rounds/op", 2)
+	detectable := func(rules ...string) float64 {
+		r, err := scenario{budget: strings.Join(rules, " | "), base: run("A", "ns/op", steady...) + exact, head: run("A", "ns/op", nearly...) + exact}.judge(t)
+		if err != nil || r.Verdicts[0].Detectable == nil {
+			t.Fatal(err, r)
+		}
+		return *r.Verdicts[0].Detectable
+	}
+	alone := detectable(timeRule)
+	if got := detectable(timeRule, "match: B, unit: rounds/op, max_rise: 10%, at_most: 3"); got != alone {
+		t.Errorf("alone %v, beside an exact unit %v", alone, got)
+	}
+	two, three := detectable(timeRule, timeRule), detectable(timeRule, timeRule+", at_most: 1s")
+	if !(alone < two && two < three) {
+		t.Errorf("one limit %v, two %v, three %v", alone, two, three)
 	}
 }
