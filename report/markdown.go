@@ -37,7 +37,7 @@ func Markdown(w io.Writer, r gate.Result, limit int) error {
 		return err
 	}
 	about := comparedTable(r)
-	again := "\n**Repeat it locally**\n\n```sh\n" + reproduce(r) + "\n```\n"
+	again := "\n### Repeat it locally\n\n```sh\n" + reproduce(r) + "\n```\n"
 	// A table of many rows leaves these two their room, where there is enough for both.
 	reserve := len(about) + len(again)
 	if reserve > p.left/2 {
@@ -133,7 +133,7 @@ func headline(r gate.Result, verdicts []gate.Verdict) string {
 
 func problemList(r gate.Result) section {
 	s := section{
-		head: "\n**Problems of the whole check**\n\n",
+		head: "\n### Problems of the whole check\n\n",
 		most: 10,
 		more: moreItems,
 	}
