@@ -364,3 +364,9 @@ func TestFailureTextIsCapped(t *testing.T) {
 		t.Errorf("%d lines: %.80q", strings.Count(text, "\n"), text)
 	}
 }
+
+func TestPatternMatchesOneBenchmarkOnly(t *testing.T) {
+	if got, want := pattern("BenchmarkX/size=1.5(a|b)/n=1"), `^BenchmarkX$/^size=1\.5\(a\|b\)$/^n=1$`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -1,0 +1,391 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/perfgate/perfgate/internal/budget"
+	"github.com/perfgate/perfgate/internal/gate"
+	"github.com/perfgate/perfgate/internal/measure"
+	"github.com/perfgate/perfgate/internal/sample"
+)
+
+// baselineFile is the recorded baseline beside the budgets; recordedKey marks samples taken from it.
+const (
+	baselineFile = "baseline.txt"
+	recordedKey  = "recorded"
+)
+
+func checkCommand(s Streams) *cli.Command {
+	return &cli.Command{
+		Name:  "check",
+		Usage: "measure base and head, judge them against the budgets, report",
+		Flags: []cli.Flag{
+			budgetsFlag(),
+			&cli.StringFlag{Name: "base", Usage: "compare with git `REF` or with a FILE of benchmark text, whatever the budgets say"},
+			&cli.StringFlag{Name: "out", Value: ".perfgate", Usage: "`DIR` for " + strings.Join([]string{baseFile, headFile, resultFile, reportFile}, ", ")},
+			allowNoBaseFlag(),
+			&cli.IntFlag{Name: "pairs", Value: 12, Usage: "pairs measured of each timed benchmark"},
+			&cli.DurationFlag{Name: "run-time", Value: 60 * time.Millisecond, Usage: "time that one process of a pair measures for"},
+			&cli.DurationFlag{Name: "limit", Value: 5 * time.Minute, Usage: "longest that one benchmark process may take"},
+			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of the order of measuring"},
+		},
+		Action: func(c *cli.Context) error {
+			k := checker{
+				s: s, budgetsDir: c.String("budgets"), base: c.String("base"), out: filepath.Clean(c.String("out")),
+				allowNoBase: c.Bool("allow-no-base"), show: newShow(s),
+				session: measure.Session{
+					Exec: measure.System{}, CPUs: measure.CPUs(), Pairs: c.Int("pairs"), Target: c.Duration("run-time"),
+					Limit: c.Duration("limit"), Seed: c.Uint64("seed"), Now: time.Now(),
+				},
+			}
+			switch {
+			case k.session.Pairs < 1 || k.session.Pairs > 1000:
+				return misuse("--pairs %d is not between 1 and 1000", k.session.Pairs)
+			case k.session.Target < time.Millisecond || k.session.Target > time.Minute:
+				return misuse("--run-time %v is not between 1ms and 1m", k.session.Target)
+			case k.session.Limit < time.Second:
+				return misuse("--limit %v is under 1s", k.session.Limit)
+			}
+			return k.check(c.Context)
+		},
+	}
+}
+
+// A checker is one check on its way.
+type checker struct {
+	s                     Streams
+	show                  *show
+	budgetsDir, base, out string
+	allowNoBase           bool
+	session               measure.Session
+	budgets               budget.Set
+}
+
+func (k *checker) check(ctx context.Context) error {
+	var err error
+	if k.budgets, err = readBudgets(k.budgetsDir); err != nil {
+		return err
+	}
+	if err := prepareOut(k.out); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp("", "perfgate-build-")
+	if err != nil {
+		return notJudged(fmt.Errorf("make a directory for the test binaries: %w", err))
+	}
+	defer os.RemoveAll(tmp)
+
+	repo, err := measure.Open(ctx, k.session.Exec, ".")
+	if err != nil {
+		return notJudged(err)
+	}
+	head, err := repo.Head(ctx)
+	if err != nil {
+		return notJudged(err)
+	}
+	base, err := k.findBase(ctx, repo, head)
+	if err != nil {
+		return err
+	}
+	if base.version != nil {
+		k.show.line("base is %s: %s", describe(*base.version), base.version.Why)
+		remove, err := repo.Checkout(ctx, base.version)
+		if err != nil {
+			return interruptedOr(ctx, notJudged(err))
+		}
+		defer func() {
+			if err := remove(); err != nil {
+				k.show.line("the work tree of the base was not removed: %v", err)
+			}
+		}()
+	} else if base.none != "" {
+		k.show.line("no base: %s", base.none)
+	}
+	texts, err := k.measure(ctx, head, base, tmp)
+	if err != nil {
+		return interruptedOr(ctx, err)
+	}
+	return k.judge(texts)
+}
+
+// interruptedOr returns the cause of ctx, if it has ended: what failed then failed for that reason.
+func interruptedOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func describe(v measure.Version) string {
+	commit := v.Commit
+	if len(commit) > 12 {
+		commit = commit[:12]
+	}
+	if commit == "" {
+		return v.Ref
+	}
+	return v.Ref + " (" + commit + ")"
+}
+
+// A baseSource is where the samples of the base come from: a version to be measured, text that is
+// there already, or nowhere.
+type baseSource struct {
+	version *measure.Version
+	text    []byte
+	name    string // of the file that the text is from
+	none    string // why there is no version
+}
+
+func (k *checker) findBase(ctx context.Context, repo *measure.Repo, head measure.Version) (baseSource, error) {
+	against := k.budgets.Against
+	if k.base != "" {
+		against = k.base
+	}
+	if against != "release" && against != "merge-base" {
+		if info, err := os.Stat(against); err == nil && info.Mode().IsRegular() {
+			_, text, err := readSamples(against)
+			return baseSource{text: text, name: against}, err
+		}
+	}
+	v, err := repo.FindBase(ctx, head, against, os.Getenv("GITHUB_BASE_REF"))
+	var none measure.ErrNoBase
+	switch {
+	case err == nil:
+		return baseSource{version: &v}, nil
+	case !errors.As(err, &none):
+		return baseSource{}, interruptedOr(ctx, notJudged(err))
+	case k.base != "":
+		// Somebody named it: to go on without would not be what was asked for.
+		return baseSource{}, misuse("--base %s is no file, and %s", k.base, none.Text)
+	}
+	return k.recorded(none.Text)
+}
+
+// recorded returns the baseline file beside the budgets, if there is one.
+func (k *checker) recorded(why string) (baseSource, error) {
+	dir := k.budgetsDir
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		dir = filepath.Dir(dir)
+	}
+	name := filepath.Join(dir, baselineFile)
+	data, err := readCapped(name, maxSamples)
+	if errors.Is(err, os.ErrNotExist) {
+		return baseSource{none: why}, nil
+	}
+	if err != nil {
+		return baseSource{}, notJudged(fmt.Errorf("read the recorded baseline: %w", err))
+	}
+	first := []byte("# perfgate-samples: " + sample.Format + "\n")
+	if !bytes.HasPrefix(data, first) {
+		return baseSource{}, misuse("%s does not begin with %q; record it from the %s of a check", name, bytes.TrimSpace(first), headFile)
+	}
+	// The samples say themselves that they serve exact units only, so that judging them again from
+	// the file gives the same verdicts.
+	text := slices.Concat(first, []byte("# "+recordedKey+": "+why+"\n"), data[len(first):])
+	return baseSource{text: text, name: name, none: why}, nil
+}
+
+// texts are the two files of samples.
+type texts struct {
+	base, head []byte // base is nil when there is none
+	baseName   string
+	none       string
+}
+
+// measure builds and measures what is to be measured.
+func (k *checker) measure(ctx context.Context, headVersion measure.Version, base baseSource, tmp string) (texts, error) {
+	out := texts{base: base.text, baseName: base.name, none: base.none}
+	pattern := k.budgets.Suite
+	if pattern == "" {
+		pattern = "./..."
+	}
+	for _, kv := range [][2]string{{"ImageOS", "ImageVersion"}} {
+		if os, version := os.Getenv(kv[0]), os.Getenv(kv[1]); os != "" {
+			k.session.Environment = append(k.session.Environment, [2]string{"runner", strings.TrimSpace(os + " " + version)})
+		}
+	}
+	done := k.show.stage("build head")
+	var err error
+	k.session.Head, err = measure.Build(ctx, k.session.Exec, headVersion, pattern, filepath.Join(tmp, "head"))
+	var broken measure.BuildError
+	if errors.As(err, &broken) {
+		k.show.line("%v", err)
+		var r measure.Recording
+		r.Fail("the benchmarks of head do not build: " + broken.Output)
+		out.head, err = text(&r)
+		return out, err
+	}
+	if err != nil {
+		return out, notJudged(err)
+	}
+	done("%d functions", len(functions(k.session.Head)))
+	if base.version != nil {
+		done := k.show.stage("build base")
+		k.session.Base, err = measure.Build(ctx, k.session.Exec, *base.version, pattern, filepath.Join(tmp, "base"))
+		switch {
+		case errors.As(err, &broken):
+			k.show.line("%v", err)
+			out.none = fmt.Sprintf("the benchmarks of %s do not build; give another version with --base REF", describe(*base.version))
+			k.session.Base = nil
+		case err != nil:
+			return out, notJudged(err)
+		default:
+			done("%d functions", len(functions(k.session.Base)))
+		}
+	}
+	all := functions(k.session.Head, k.session.Base)
+	if base.text == nil {
+		if err := gate.CheckNames(k.budgets, all); err != nil {
+			return out, exitError{gate.ExitMisuse, err}
+		}
+	}
+	wanted := slices.DeleteFunc(all, func(name string) bool {
+		return !slices.ContainsFunc(k.budgets.Budgets, func(b budget.Budget) bool { return "Benchmark"+b.Match.Name == name })
+	})
+	k.session.Progress = k.show.progress
+	found, err := k.session.Find(ctx, wanted)
+	if err != nil {
+		return out, err
+	}
+	items, err := k.items(found, out)
+	if err != nil {
+		return out, err
+	}
+	baseRec, headRec, err := k.session.Measure(ctx, found, items)
+	if err != nil {
+		return out, err
+	}
+	if out.head, err = text(headRec); err != nil {
+		return out, err
+	}
+	if baseRec != nil {
+		out.base, err = text(baseRec)
+		out.baseName = filepath.Join(k.out, baseFile)
+	}
+	return out, err
+}
+
+func text(r *measure.Recording) ([]byte, error) {
+	var b bytes.Buffer
+	_, err := r.WriteTo(&b)
+	return b.Bytes(), err
+}
+
+// functions lists the benchmark functions of the arms, each once.
+func functions(arms ...*measure.Arm) []string {
+	var out []string
+	for _, a := range arms {
+		if a == nil {
+			continue
+		}
+		for _, b := range a.Binaries {
+			for _, f := range b.Functions {
+				if !slices.Contains(out, f) {
+					out = append(out, f)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// items says how each benchmark is to be measured: by what its budgets want to know. It judges the
+// first run for errors of the budgets, since these should not take minutes to show.
+func (k *checker) items(found *measure.Found, t texts) ([]measure.Item, error) {
+	first, err := text(found.Head)
+	if err != nil {
+		return nil, err
+	}
+	head, err := parseSamples(headFile, first)
+	if err != nil {
+		return nil, err
+	}
+	base := (*sample.Set)(nil)
+	if found.Base != nil {
+		if t.base, err = text(found.Base); err != nil {
+			return nil, err
+		}
+	}
+	if t.base != nil {
+		if base, err = parseSamples(baseFile, t.base); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := judge(k.budgets, base, head, t.none, true); err != nil {
+		return nil, err
+	}
+	var items []measure.Item
+	for _, it := range found.Items {
+		name := sample.StripProcs(strings.TrimPrefix(it.Name, "Benchmark") + "-1")
+		it.Exact = true
+		matched := false
+		for _, b := range k.budgets.Budgets {
+			if !b.Match.Match(name) {
+				continue
+			}
+			matched = true
+			if b.Class == budget.Exact || head.Assume(b.Unit) == "exact" || base != nil && base.Assume(b.Unit) == "exact" {
+				continue
+			}
+			it.Exact = false
+			it.Solo = it.Solo || b.AtMost != nil || b.AtLeast != nil
+		}
+		if matched {
+			items = append(items, it)
+		}
+	}
+	return items, nil
+}
+
+// judge writes the samples, judges them as read back from the text, and writes result and report.
+func (k *checker) judge(t texts) error {
+	write := func(name string, data []byte) error {
+		if err := writeFile(filepath.Join(k.out, name), data); err != nil {
+			return notJudged(err)
+		}
+		return nil
+	}
+	if t.base != nil {
+		if err := write(baseFile, t.base); err != nil {
+			return err
+		}
+	}
+	if err := write(headFile, t.head); err != nil {
+		return err
+	}
+	head, err := parseSamples(filepath.Join(k.out, headFile), t.head)
+	if err != nil {
+		return err
+	}
+	var base *sample.Set
+	if t.base != nil {
+		if base, err = parseSamples(t.baseName, t.base); err != nil {
+			return err
+		}
+	}
+	result, err := judge(k.budgets, base, head, t.none, k.allowNoBase)
+	if err != nil {
+		return err
+	}
+	markdown, err := render(result, "markdown")
+	if err != nil {
+		return notJudged(err)
+	}
+	if err := write(reportFile, markdown); err != nil {
+		return err
+	}
+	// Last of the files: whoever finds a result finds all that belongs to it.
+	err = deliver(k.s, result, filepath.Join(k.out, resultFile))
+	k.show.line("wrote %s, %s, %s and %s to %s", baseFile, headFile, reportFile, resultFile, k.out)
+	return err
+}

@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/perfgate/perfgate/internal/budget"
+	"github.com/perfgate/perfgate/internal/gate"
+	"github.com/perfgate/perfgate/internal/sample"
+	"github.com/perfgate/perfgate/report"
+)
+
+// maxSamples bounds a file of samples: some hundred times what a large suite prints.
+const maxSamples = 256 << 20
+
+// writeFile writes a whole file or leaves what was there: a reader never sees half of one, also
+// after a crash.
+func writeFile(name string, data []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), ".perfgate-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+			err = fmt.Errorf("write %s: %w", name, err)
+		}
+	}()
+	if _, err = f.Write(data); err != nil {
+		return err
+	}
+	if err = f.Chmod(0o644); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	if err = f.Sync(); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
+
+// readBudgets reads a directory of budget files, or a single one.
+func readBudgets(dir string) (budget.Set, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return budget.Set{}, misuse("read budgets: %w; give the directory of the budget files with --budgets", err)
+	}
+	names := []string{dir}
+	if info.IsDir() {
+		names = nil
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return budget.Set{}, misuse("read budgets: %w", err)
+		}
+		for _, e := range entries {
+			if ext := filepath.Ext(e.Name()); !e.IsDir() && (ext == ".yaml" || ext == ".yml") {
+				names = append(names, filepath.Join(dir, e.Name()))
+			}
+		}
+		if len(names) == 0 {
+			return budget.Set{}, misuse("read budgets: no .yaml file in %s; write one, see docs/budgets.md", dir)
+		}
+	}
+	slices.Sort(names)
+	var sources []budget.Source
+	for _, name := range names {
+		data, err := readCapped(name, 2<<20) // Parse refuses half of that
+		if err != nil {
+			return budget.Set{}, misuse("read budgets: %w", err)
+		}
+		sources = append(sources, budget.Source{Name: filepath.ToSlash(name), Data: data})
+	}
+	set, err := budget.Parse(sources)
+	if err != nil {
+		return set, exitError{gate.ExitMisuse, err}
+	}
+	return set, nil
+}
+
+// readCapped reads at most limit bytes of a regular file.
+func readCapped(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil {
+		return nil, err
+	} else if info.IsDir() {
+		return nil, fmt.Errorf("%s is a directory, not a file", name)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if int64(len(data)) > limit {
+		return data[:limit], nil
+	}
+	return data, nil
+}
+
+// readSamples reads a file of benchmark text.
+func readSamples(name string) (*sample.Set, []byte, error) {
+	data, err := readCapped(name, maxSamples)
+	if err != nil {
+		return nil, nil, misuse("read samples: %w", err)
+	}
+	if len(data) == maxSamples {
+		return nil, nil, misuse("read samples: %s is over %d MiB", name, maxSamples>>20)
+	}
+	set, err := parseSamples(name, data)
+	return set, data, err
+}
+
+func parseSamples(name string, data []byte) (*sample.Set, error) {
+	set, err := sample.Read(bytes.NewReader(data), filepath.ToSlash(name))
+	if err != nil {
+		return nil, notJudged(fmt.Errorf("read %s: %w", name, err))
+	}
+	return set, nil
+}
+
+// readResult reads a result file.
+func readResult(name string) (gate.Result, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return gate.Result{}, misuse("read the result: %w; perfgate check and perfgate judge --out write one", err)
+	}
+	defer f.Close()
+	r, err := report.Read(f)
+	if err != nil {
+		return r, notJudged(fmt.Errorf("read the result in %s: %w", name, err))
+	}
+	return r, nil
+}
+
+// output files of a check, in the directory --out.
+const (
+	baseFile   = "samples-base.txt"
+	headFile   = "samples-head.txt"
+	resultFile = "result.json"
+	reportFile = "report.md"
+)
+
+// prepareOut makes the output directory and takes away the files of an earlier check: what lies
+// there afterwards belongs to this one.
+func prepareOut(dir string) error {
+	made := false
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		made = true
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return misuse("make the output directory: %w", err)
+	}
+	if made {
+		// Or the next check would find a work tree with files that git does not know.
+		if err := writeFile(filepath.Join(dir, ".gitignore"), []byte("*\n")); err != nil {
+			return misuse("make the output directory: %w", err)
+		}
+	}
+	for _, name := range []string{baseFile, headFile, resultFile, reportFile} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return misuse("clear the output directory: %w", err)
+		}
+	}
+	return nil
+}
+
+// render returns a result in a format.
+func render(r gate.Result, format string) ([]byte, error) {
+	var b bytes.Buffer
+	var err error
+	switch format {
+	case "json":
+		err = report.JSON(&b, r)
+	case "markdown":
+		err = report.Markdown(&b, r, maxMarkdown)
+	case "text":
+		err = report.Text(&b, r)
+	default:
+		formats := []string{"markdown", "json", "text"}
+		return nil, misuse("unknown format %q%s; the formats are %s", format, didYouMean(format, formats), strings.Join(formats, ", "))
+	}
+	return b.Bytes(), err
+}
+
+// maxMarkdown bounds report.md to what a job summary takes.
+const maxMarkdown = 1_000_000

@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/perfgate/perfgate/internal/budget"
+	"github.com/perfgate/perfgate/internal/gate"
+	"github.com/perfgate/perfgate/internal/sample"
+)
+
+func budgetsFlag() *cli.StringFlag {
+	return &cli.StringFlag{Name: "budgets", Value: "budgets/", Usage: "`DIR` of budget files, or one file"}
+}
+
+func allowNoBaseFlag() *cli.BoolFlag {
+	return &cli.BoolFlag{Name: "allow-no-base", Usage: "do not end with 3 only since there is nothing to compare with"}
+}
+
+func judgeCommand(s Streams) *cli.Command {
+	return &cli.Command{
+		Name:  "judge",
+		Usage: "judge two files of Go benchmark text against the budgets; nothing is measured",
+		Flags: []cli.Flag{
+			budgetsFlag(),
+			&cli.StringFlag{Name: "base", Usage: "`FILE` of benchmark text of the version compared with"},
+			&cli.StringFlag{Name: "head", Usage: "`FILE` of benchmark text of the version judged (required)"},
+			&cli.StringFlag{Name: "out", Usage: "write the result to `FILE` and the verdicts to stdout, instead of the result to stdout"},
+			allowNoBaseFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			if err := required(c, "head"); err != nil {
+				return err
+			}
+			set, err := readBudgets(c.String("budgets"))
+			if err != nil {
+				return err
+			}
+			head, _, err := readSamples(c.String("head"))
+			if err != nil {
+				return err
+			}
+			var base *sample.Set
+			noBase := "no file was given; give one with --base FILE"
+			if name := c.String("base"); name != "" {
+				if base, _, err = readSamples(name); err != nil {
+					return err
+				}
+				noBase = ""
+			}
+			result, err := judge(set, base, head, noBase, c.Bool("allow-no-base"))
+			if err != nil {
+				return err
+			}
+			return deliver(s, result, c.String("out"))
+		},
+	}
+}
+
+// judge calls the gate and sorts its errors into exit codes.
+func judge(set budget.Set, base, head *sample.Set, noBase string, allow bool) (gate.Result, error) {
+	in := gate.Input{Budgets: set, Head: head, Base: base, NoBase: noBase, AllowNoBase: allow}
+	if base != nil && base.Provenance[recordedKey] != "" {
+		in.Recorded, in.NoBase = true, base.Provenance[recordedKey]
+	}
+	result, err := gate.Judge(in)
+	if err != nil {
+		return result, exitError{gate.ExitMisuse, err}
+	}
+	return result, nil
+}
+
+// deliver writes a result as JSON to a file, with the verdicts on stdout; or as JSON to stdout, with
+// the verdicts on stderr. It returns the exit code.
+func deliver(s Streams, r gate.Result, out string) error {
+	data, err := render(r, "json")
+	if err != nil {
+		return notJudged(err)
+	}
+	table, err := render(r, "text")
+	if err != nil {
+		return notJudged(err)
+	}
+	if out == "" {
+		if _, err := s.Out.Write(data); err != nil {
+			return notJudged(fmt.Errorf("write the result: %w", err))
+		}
+		_, _ = s.Err.Write(table)
+		return ended(r.ExitCode)
+	}
+	if err := writeFile(filepath.Clean(out), data); err != nil {
+		return misuse("%w", err)
+	}
+	if _, err := s.Out.Write(table); err != nil {
+		return notJudged(fmt.Errorf("write the verdicts: %w", err))
+	}
+	return ended(r.ExitCode)
+}
+
+func reportCommand(s Streams) *cli.Command {
+	return &cli.Command{
+		Name:  "report",
+		Usage: "render a result; ends with the result's exit code",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "result", Usage: "result `FILE` of check or judge (required)"},
+			&cli.StringFlag{Name: "format", Usage: "markdown, json or text", Value: "text"},
+			&cli.StringFlag{Name: "out", Usage: "write to `FILE` instead of stdout"},
+		},
+		Action: func(c *cli.Context) error {
+			if err := required(c, "result"); err != nil {
+				return err
+			}
+			r, err := readResult(c.String("result"))
+			if err != nil {
+				return err
+			}
+			data, err := render(r, c.String("format"))
+			if err != nil {
+				return err
+			}
+			if out := c.String("out"); out != "" {
+				if err := writeFile(filepath.Clean(out), data); err != nil {
+					return misuse("%w", err)
+				}
+			} else if _, err := s.Out.Write(data); err != nil {
+				return notJudged(fmt.Errorf("write the report: %w", err))
+			}
+			return ended(r.ExitCode)
+		},
+	}
+}

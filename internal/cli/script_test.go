@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes this test binary serve as perfgate in the scripts.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"perfgate": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			defer stop()
+			os.Exit(Main(ctx, os.Args, Streams{Out: os.Stdout, Err: os.Stderr}))
+		},
+	})
+}
+
+// TestScripts runs the stories in testdata/script. Beyond the usual commands they have:
+//
+//	exits N PROG ARGS   run, and require exit code N
+//	repo DIR            make DIR a git repository whose files are its first commit
+//	commit DIR          commit what changed
+//	waitfile FILE       wait until FILE is there
+//	sub FILE OLD NEW    replace text that must be in the file
+func TestScripts(t *testing.T) {
+	for _, prog := range []string{"git", "go"} {
+		if _, err := exec.LookPath(prog); err != nil {
+			t.Skip("needs " + prog)
+		}
+	}
+	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOTOOLCHAIN").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	goenv := strings.Split(strings.TrimSpace(string(out)), "\n")
+	git := func(ts *testscript.TestScript, dir string, args ...string) {
+		args = append([]string{"-C", dir, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)
+		ts.Check(ts.Exec("git", args...))
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("GOCACHE", goenv[0])
+			env.Setenv("GOMODCACHE", goenv[1])
+			env.Setenv("GOTOOLCHAIN", goenv[2])
+			env.Setenv("GOFLAGS", "-mod=mod")
+			env.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+			env.Setenv("GIT_CONFIG_SYSTEM", os.DevNull)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) < 2 {
+					ts.Fatalf("usage: exits N prog args...")
+				}
+				want, err := strconv.Atoi(args[0])
+				ts.Check(err)
+				got := 0
+				if err := ts.Exec(args[1], args[2:]...); err != nil {
+					var ee *exec.ExitError
+					if !errors.As(err, &ee) {
+						ts.Fatalf("%v", err)
+					}
+					got = ee.ExitCode()
+				}
+				if got != want {
+					ts.Fatalf("exit code %d, want %d", got, want)
+				}
+			},
+			"repo": func(ts *testscript.TestScript, _ bool, args []string) {
+				git(ts, args[0], "init", "--quiet", "--initial-branch=main")
+				git(ts, args[0], "add", "-A")
+				git(ts, args[0], "commit", "--quiet", "-m", "first")
+			},
+			"commit": func(ts *testscript.TestScript, _ bool, args []string) {
+				git(ts, args[0], "add", "-A")
+				git(ts, args[0], "commit", "--quiet", "--allow-empty", "-m", "next")
+			},
+			"waitfile": func(ts *testscript.TestScript, _ bool, args []string) {
+				name := ts.MkAbs(args[0])
+				for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
+					if _, err := os.Stat(name); err == nil {
+						return
+					}
+					if time.Now().After(deadline) {
+						ts.Fatalf("%s did not appear", args[0])
+					}
+				}
+			},
+			"sub": func(ts *testscript.TestScript, _ bool, args []string) {
+				name := ts.MkAbs(args[0])
+				data, err := os.ReadFile(name)
+				ts.Check(err)
+				if !strings.Contains(string(data), args[1]) {
+					ts.Fatalf("%s does not contain %q", args[0], args[1])
+				}
+				ts.Check(os.WriteFile(name, []byte(strings.ReplaceAll(string(data), args[1], args[2])), 0o644))
+			},
+		},
+	})
+}
+
+// A file that is being written is seen whole or not at all.
+func TestWriteFileLeavesWholeFiles(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "f")
+	if err := writeFile(name, []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeFile(filepath.Join(dir, "no", "f"), []byte("x")); err == nil {
+		t.Error("a missing directory is no error")
+	}
+	// The target cannot be replaced: what was written for it must go, and what stands stay.
+	if err := os.MkdirAll(filepath.Join(dir, "d", "full"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeFile(filepath.Join(dir, "d"), []byte("x")); err == nil {
+		t.Error("a directory was replaced")
+	}
+	if err := writeFile(name, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, _ := os.ReadFile(name)
+	if len(entries) != 2 || string(data) != "new" {
+		t.Errorf("%d entries, content %q", len(entries), data)
+	}
+}
