@@ -36,6 +36,7 @@ var (
 	// What GitHub would make something of in text, once entities are resolved.
 	live       = regexp.MustCompile(`(?i)@[a-z0-9]|://|www\.[a-z0-9]`)
 	liveProse  = regexp.MustCompile(`(?i)#[0-9]|\bgh-[0-9]|:[a-z0-9_+-]+:`)
+	command    = regexp.MustCompile(`^perfgate check( --budgets [\w./+-]+)?( --base [\w./+-]+)?$`)
 	listOrHead = regexp.MustCompile(`^([-+*>#=~]|[0-9]+[.)])`)
 )
 
@@ -56,7 +57,7 @@ func checkMarkdown(t *testing.T, md string) {
 			continue
 		}
 		if fence {
-			if !regexp.MustCompile(`^perfgate check( --budgets [\w./+-]+)?( --base [\w./+-]+)?$`).MatchString(line) {
+			if !command.MatchString(line) {
 				fatal("the command line holds more than a command")
 			}
 			continue
