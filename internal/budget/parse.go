@@ -240,7 +240,7 @@ func (p *parser) mapping(n *yaml.Node, what string, keys []string) map[string]*y
 	m := map[string]*yaml.Node{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := n.Content[i]
-		if k.Kind != yaml.ScalarNode || !slices.Contains(keys, k.Value) {
+		if !slices.Contains(keys, k.Value) {
 			p.near(k, Nearest(k.Value, keys), "the keys are "+strings.Join(keys, ", "), "unknown key %q in %s", k.Value, what)
 			continue
 		}
@@ -377,7 +377,7 @@ func (p *parser) budget(n *yaml.Node, policy Policy) {
 func number(s string) (float64, string, bool) {
 	d := decimal.FindString(s)
 	v, err := strconv.ParseFloat(d, 64)
-	return v, s[len(d):], d != "" && err == nil && v >= 0 && !math.Signbit(v)
+	return v, s[len(d):], err == nil && v >= 0 && !math.Signbit(v)
 }
 
 func (p *parser) relative(m map[string]*yaml.Node, key string) *Limit {

@@ -161,6 +161,7 @@ func TestCaps(t *testing.T) {
 		{"nested beyond the decoder", []byte(strings.Repeat("[", 500000)), "not valid YAML"},
 		{"nested by indent", []byte(strings.Repeat("- ", 5000) + "a"), "nested more than 8 deep"},
 		{"huge scalar", []byte(one + "  - {id: " + strings.Repeat("x", 900000) + "}"), "is not a slug"},
+		{"a line of invisible characters", []byte("# " + strings.Repeat("\u200b", 1000)), "a.yaml:1:3: an invisible or control character U+200B; remove it"},
 		{"huge key", []byte(one + "  - {? " + strings.Repeat("x", 900000) + " : 1}"), "unknown key"},
 	} {
 		_, err := Parse([]Source{{"a.yaml", c.data}})

@@ -135,7 +135,7 @@ type testcase struct {
 	key   sample.Key
 	base  arm
 	head  arm
-	group []member // scales only, in order of growing x
+	group []member // scales only
 	class budget.Class
 	dir   budget.Direction
 	v     Verdict
@@ -686,7 +686,9 @@ func (j *judge) describe(c *testcase) {
 	if len(c.base.ms) == 0 || v.Head == nil || j.in.Recorded && c.class != budget.Exact {
 		return
 	}
-	if kind, _ := c.unusable(c.base, "base"); kind != "" {
+	// An unfit base is told where it is judged, which here it may not be.
+	probe := *c
+	if kind, _ := probe.unusable(c.base, "base"); kind != "" {
 		return
 	}
 	v.Base = ref(centre(c.b.Unit, c.base.values()))

@@ -202,6 +202,8 @@ func TestJudge(t *testing.T) {
 		{name: "beyond at_most by luck", budget: "match: A, unit: ns/op, at_most: 100ns", base: "-", head: a(wild...), exit: 3, want: Inconclusive},
 		{name: "at_least", budget: "match: A, unit: MB/s, at_least: 90", base: "-", head: run("A", "MB/s", steady...), exit: 0, want: Pass},
 		{name: "under at_least", budget: "match: A, unit: MB/s, at_least: 110", base: "-", head: run("A", "MB/s", steady...), exit: 1, want: Fail},
+		{name: "a ceiling beside an unfit base", budget: "match: A, unit: ns/op, at_most: 110ns", base: a(math.NaN(), 1, 1, 1), head: a(steady...), exit: 0, want: Pass, also: `"base":null`},
+		{name: "close to a ceiling beside an unfit base", budget: "match: A, unit: ns/op, at_most: 101ns, on_inconclusive: warn", base: a(-1, 1, 1, 1), head: a(wild...), exit: 0, want: Inconclusive},
 		{name: "at_most of three", budget: "match: A, unit: ns/op, at_most: 110ns", base: "-", head: a(100, 100, 100), exit: 3, want: Inconclusive, reason: "3 measurements are too few"},
 		{name: "at_most of zeros", budget: "match: A, unit: ns/op, at_most: 110ns", base: "-", head: a(0, 0, 0, 0, 0), exit: 3, want: Inconclusive, reason: "zero"},
 		{name: "at_most of no allocations", budget: "match: A, unit: allocs/op, at_most: 0", base: "-", head: run("A", "allocs/op", 0, 0), exit: 0, want: Pass},
@@ -395,10 +397,12 @@ func TestScales(t *testing.T) {
 	for _, s := range []scenario{
 		{name: "exactly linear", budget: exact, base: "-", head: exactLower + power("rounds/op", 1, sizes, 1), exit: 0, want: Pass, reason: "grows with n^1.000", also: `"benchmark":"A/n=*/net=x"`},
 		{name: "exactly linear, with logarithms that round up", budget: exact, base: "-", head: exactLower + run("A/n=2", "rounds/op", 4) + run("A/n=4", "rounds/op", 8) + run("A/n=8", "rounds/op", 16), exit: 0, want: Pass},
+		{name: "exactly linear by the medians", budget: exact, base: "-", head: exactLower + run("A/n=10", "rounds/op", 100, 100, 100) + run("A/n=100", "rounds/op", 1000, 1000, 1000) + run("A/n=1000", "rounds/op", 10001, 10000, 10000), exit: 0, want: Pass},
 		{name: "beyond linear", budget: exact, base: "-", head: exactLower + power("rounds/op", 1.001, sizes, 1), exit: 1, want: Fail, reason: "beyond exponent 1"},
 		{name: "linear time", budget: noisy, base: "-", head: power("ns/op", 1, sizes, shaky...), exit: 0, want: Pass, reason: "proved to grow no faster"},
 		{name: "quadratic time", budget: noisy, base: power("ns/op", 1, sizes, shaky...), head: power("ns/op", 2, sizes, shaky...), exit: 1, want: Fail, reason: "proved to grow faster", also: `"tidy_unit":"exponent"`},
 		{name: "three measurements", budget: noisy, base: "-", head: power("ns/op", 1, sizes, 1, 1, 1), exit: 3, want: Inconclusive, reason: "3 measurements of each size"},
+		{name: "class of the budget", budget: noisy + ", class: waiting", base: "-", head: power("ns/op", 1, sizes, shaky...), exit: 0, want: Pass, also: `"class":"waiting"`},
 		{name: "two sizes", budget: noisy, base: "-", head: power("ns/op", 1, sizes[:2], shaky...), exit: 3, want: Inconclusive, reason: "2 sizes are too few"},
 		{name: "a size gone", budget: noisy, base: power("ns/op", 1, append(sizes, 5), shaky...), head: power("ns/op", 1, sizes, shaky...), exit: 3, want: Missing, reason: "A/n=5/net=x: not measured in head"},
 		{name: "a size crashed", budget: noisy, base: power("ns/op", 1, sizes, shaky...), head: power("ns/op", 1, sizes, shaky...) + "--- FAIL: BenchmarkA/n=30000000\n    boom\n", exit: 1, want: Fail, reason: "A/n=30000000/net=x: head ran the benchmark and it did not finish: boom"},
@@ -538,5 +542,15 @@ func TestSharesOfError(t *testing.T) {
 	two, three := detectable(timeRule, timeRule), detectable(timeRule, timeRule+", at_most: 1s")
 	if !(alone < two && two < three) {
 		t.Errorf("one limit %v, two %v, three %v", alone, two, three)
+	}
+}
+
+// What is called detectable is the limit plus what the bounds of both errors take.
+func TestDetectable(t *testing.T) {
+	v := judgeOne(t, timeRule, run("A", "ns/op", steady...), run("A", "ns/op", nearly...))
+	tF, tP := tQuantile(0.95, 7), tQuantile(0.95, 7) // one comparison: both errors are 5 %
+	se := (math.Log1p(v.Interval.High) - math.Log1p(*v.Change)) / tP
+	if want := math.Expm1(math.Log(1.1) + (tF+tP)*se); math.Abs(*v.Detectable-want) > 1e-9 {
+		t.Errorf("detectable %v, want %v", *v.Detectable, want)
 	}
 }

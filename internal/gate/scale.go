@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -45,9 +44,6 @@ func (j *judge) scaleGroups(b *budget.Budget, keys []sample.Key) []*testcase {
 			}
 		}
 		c.group = append(c.group, m)
-	}
-	for _, c := range out {
-		slices.SortStableFunc(c.group, func(a, b member) int { return cmp.Compare(a.x, b.x) })
 	}
 	return out
 }
