@@ -1,0 +1,240 @@
+package antientropy
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/perfgate/perfgate/protocols"
+)
+
+const (
+	// MaxBatch bounds the records that one batch may carry, whatever the sender's setting.
+	MaxBatch = 4096
+	// maxBatchBytes ends a batch before its record count does. One record always fits.
+	maxBatchBytes = 128 << 10
+
+	checkSize   = 16
+	batchHeader = checkSize + 2
+	runHeader   = 32 + 2
+)
+
+// A Cursor walks over records of a log that are to be sent, in order of author and number, and cuts
+// them into batches. It holds no copies: records are read when their batch is made.
+type Cursor struct {
+	log   *Log
+	spans []span
+	list  []uint32 // or single headers, in the same order
+}
+
+type span struct {
+	author     uint32
+	next, last uint64
+}
+
+// Since returns a cursor over the records that lie past the marks: all those of an author without
+// one.
+func (l *Log) Since(marks []Mark) *Cursor {
+	c := &Cursor{log: l}
+	for a, t := range l.authors {
+		for len(marks) > 0 && bytes.Compare(marks[0].Author[:], l.members[a][:]) < 0 {
+			marks = marks[1:]
+		}
+		next := uint64(1)
+		if len(marks) > 0 && marks[0].Author == l.members[a] {
+			next += marks[0].High
+		}
+		if last := uint64(len(t)); next != 0 && next <= last {
+			c.spans = append(c.spans, span{uint32(a), next, last})
+		}
+	}
+	return c
+}
+
+// peek returns the header of the next record, or -1 at the end.
+func (c *Cursor) peek() int {
+	for len(c.spans) > 0 {
+		s := &c.spans[0]
+		for ; s.next <= s.last; s.next++ {
+			if n := c.log.authors[s.author][s.next-1]; n != 0 {
+				return int(n - 1)
+			}
+		}
+		c.spans = c.spans[1:]
+	}
+	if len(c.list) > 0 {
+		return int(c.list[0])
+	}
+	return -1
+}
+
+func (c *Cursor) advance() {
+	if len(c.spans) > 0 {
+		c.spans[0].next++
+	} else {
+		c.list = c.list[1:]
+	}
+}
+
+// AppendBatch appends the next batch, of at most limit records, and returns how many it has; with
+// none left it appends nothing. Session and number bind the batch to its place in one session.
+//
+//	check (16 bytes), runs (2), each run: author (32), records (2), records in stored form
+//
+// Authors ascend from run to run and numbers within a run, so a set of records has one encoding.
+func (c *Cursor) AppendBatch(dst []byte, session, number uint64, limit int) ([]byte, int) {
+	limit = min(limit, MaxBatch)
+	start := len(dst)
+	check := newCheck(session, number)
+	n, runs, run := 0, 0, 0
+	author := ^uint32(0)
+	for n < limit {
+		i := c.peek()
+		if i < 0 {
+			break
+		}
+		h, body := &c.log.headers[i], c.log.body(i)
+		if n > 0 && len(dst)-start+runHeader+len(body) > maxBatchBytes {
+			break
+		}
+		if n == 0 {
+			dst = append(dst, make([]byte, batchHeader)...)
+		}
+		if h.author != author {
+			author = h.author
+			run = len(dst) + 32
+			runs++
+			dst = append(append(dst, c.log.members[author][:]...), 0, 0)
+		}
+		dst = append(dst, body...)
+		check.add(&h.id)
+		binary.LittleEndian.PutUint16(dst[run:], binary.LittleEndian.Uint16(dst[run:])+1)
+		n++
+		c.advance()
+	}
+	if n > 0 {
+		sum := check.sum()
+		copy(dst[start:], sum[:])
+		binary.LittleEndian.PutUint16(dst[start+checkSize:], uint16(runs))
+	}
+	return dst, n
+}
+
+// A check binds the ids of a batch, in order, to its place.
+type check struct{ b []byte }
+
+func newCheck(session, number uint64) check {
+	b := make([]byte, 0, 16+32*128)
+	b = binary.LittleEndian.AppendUint64(b, session)
+	return check{binary.LittleEndian.AppendUint64(b, number)}
+}
+
+func (c *check) add(id *[32]byte) { c.b = append(c.b, id[:]...) }
+
+func (c *check) sum() [checkSize]byte {
+	h := sha256.Sum256(c.b)
+	return [checkSize]byte(h[:])
+}
+
+// A pending record is verified and waits for the rest of its batch.
+type pending struct {
+	author uint32
+	fresh  bool
+	id     [32]byte
+	body   []byte
+}
+
+// walkBatch calls f for every record of a batch, in order. It checks the form: lengths, order of
+// authors and numbers, nothing left over.
+func walkBatch(b []byte, signature bool, f func(author *protocols.PeerID, body []byte) error) error {
+	bad := func(what string) error {
+		return fmt.Errorf("decode batch: %s: %w", what, protocols.ErrVerification)
+	}
+	if len(b) < batchHeader {
+		return bad("cut short")
+	}
+	runs := int(binary.LittleEndian.Uint16(b[checkSize:]))
+	if runs == 0 {
+		return bad("empty")
+	}
+	b = b[batchHeader:]
+	var last *protocols.PeerID
+	total := 0
+	for range runs {
+		if len(b) < runHeader {
+			return bad("run cut short")
+		}
+		author := (*protocols.PeerID)(b[:32])
+		n := int(binary.LittleEndian.Uint16(b[32:]))
+		b = b[runHeader:]
+		total += n
+		if n == 0 || total > MaxBatch {
+			return bad(fmt.Sprintf("run of %d records, at most %d in a batch", n, MaxBatch))
+		}
+		if last != nil && bytes.Compare(last[:], author[:]) >= 0 {
+			return bad("authors out of order")
+		}
+		last = author
+		seq := uint64(0)
+		for i := range n {
+			body, rest, err := cutRecord(b, signature)
+			if err != nil {
+				return err
+			}
+			if i > 0 && recordSeq(body) <= seq {
+				return bad("numbers out of order")
+			}
+			seq, b = recordSeq(body), rest
+			if err := f(author, body); err != nil {
+				return err
+			}
+		}
+	}
+	if len(b) > 0 {
+		return bad("bytes left over")
+	}
+	return nil
+}
+
+// ApplyBatch verifies a whole batch, as AppendBatch makes it, and only then adds its records: all or
+// none. It returns how many were new and how many were held already. The error wraps
+// protocols.ErrVerification.
+func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates int, err error) {
+	l.pending = l.pending[:0]
+	check := check{l.checkBuf[:0]}
+	check.b = binary.LittleEndian.AppendUint64(check.b, session)
+	check.b = binary.LittleEndian.AppendUint64(check.b, number)
+	size := 0
+	err = walkBatch(b, !l.group.Unsigned, func(author *protocols.PeerID, body []byte) error {
+		n, id, fresh, err := l.verify(author, body)
+		if err != nil {
+			return err
+		}
+		check.add(&id)
+		if fresh {
+			size += len(body)
+			applied++
+		} else {
+			duplicates++
+		}
+		l.pending = append(l.pending, pending{n, fresh, id, body})
+		return nil
+	})
+	l.checkBuf = check.b
+	if err != nil {
+		return 0, 0, err
+	}
+	if sum := check.sum(); !bytes.Equal(sum[:], b[:checkSize]) {
+		return 0, 0, fmt.Errorf("verify batch %d: its check does not fit its records and session: %w", number, protocols.ErrVerification)
+	}
+	for i := range l.pending {
+		if p := &l.pending[i]; p.fresh {
+			off := uint64(len(l.arena))
+			l.arena = append(l.arena, p.body...)
+			l.link(p.author, p.id, off, p.body)
+		}
+		l.pending[i].body = nil
+	}
+	return applied, duplicates, nil
+}

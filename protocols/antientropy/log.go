@@ -1,0 +1,256 @@
+package antientropy
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/perfgate/perfgate/protocols"
+)
+
+// A Group is what all replicas of a log agree on beforehand.
+type Group struct {
+	// ID binds records and their signatures to the group.
+	ID [32]byte
+	// Epoch and Key determine the digests. Key is secret to the members.
+	Epoch uint64
+	Key   [32]byte
+	// Members are the peers that may write records and take part in a sync; at most 65,535.
+	Members []protocols.PeerID
+	// Unsigned switches signatures off, for groups whose members trust each other and their
+	// transport: any member can then write in another's name.
+	Unsigned bool
+}
+
+func (g *Group) tag() [32]byte {
+	b := append([]byte("perfgate anti-entropy record 1\n"), g.ID[:]...)
+	if g.Unsigned {
+		b = append(b, 1)
+	}
+	return sha256.Sum256(b)
+}
+
+// maxLead is how far a record's number may be past the highest held of its author. The table of an
+// author's records is dense, so a number out of nowhere would cost memory without end.
+const maxLead = 1 << 16
+
+// A Log is one replica's set of records: an arena of bytes, fixed headers without pointers, and two
+// ways to find a header: by id, and by author and number. Its digest is kept up to date with every
+// insert. A Log is not safe for concurrent use.
+type Log struct {
+	group   Group
+	tag     [32]byte
+	key     fingerKey
+	members []protocols.PeerID // sorted
+	number  map[protocols.PeerID]uint32
+	arena   []byte
+	headers []header
+	index   []uint32   // by id, open addressing; header+1, or 0
+	authors [][]uint32 // by member, by number-1; header+1, or 0
+	digest  Digest
+	folded  uint64
+	scratch []byte
+
+	// Kept between batches for their memory alone.
+	pending  []pending
+	checkBuf []byte
+}
+
+type header struct {
+	id     [32]byte
+	off    uint64
+	seq    uint64
+	size   uint32
+	author uint32
+}
+
+// NewLog returns an empty log for a group. The error says what is wrong with the members.
+func NewLog(g Group) (*Log, error) {
+	l := &Log{group: g, tag: g.tag(), key: g.fingerKey(), number: make(map[protocols.PeerID]uint32, len(g.Members))}
+	l.members = slices.Clone(g.Members)
+	slices.SortFunc(l.members, func(a, b protocols.PeerID) int { return bytes.Compare(a[:], b[:]) })
+	if len(l.members) == 0 || len(l.members) > 1<<16-1 {
+		return nil, fmt.Errorf("create log: %d members, want 1 to 65535", len(l.members))
+	}
+	for i, m := range l.members {
+		if i > 0 && m == l.members[i-1] {
+			return nil, fmt.Errorf("create log: member %v stands twice", m)
+		}
+		l.number[m] = uint32(i)
+	}
+	l.authors = make([][]uint32, len(l.members))
+	l.digest.Epoch = g.Epoch
+	return l, nil
+}
+
+// Len is the number of records.
+func (l *Log) Len() int { return len(l.headers) }
+
+// Bytes is how many bytes of records the log holds, without its tables.
+func (l *Log) Bytes() int { return len(l.arena) }
+
+// Digest returns the digest as it stands. It reads no record.
+func (l *Log) Digest() Digest { return l.digest }
+
+// Folded is how many records were ever hashed into the digest. It counts the work of the digest: one
+// for each record held, if none was hashed twice.
+func (l *Log) Folded() uint64 { return l.folded }
+
+// Recompute returns the digest computed from all records. It equals Digest.
+func (l *Log) Recompute() Digest {
+	d := Digest{Epoch: l.group.Epoch}
+	for i := range l.headers {
+		h := &l.headers[i]
+		e := l.key.element(&h.id)
+		d.sum(Kind(l.arena[h.off])).add(&e)
+	}
+	return d
+}
+
+// Reserve makes room for so many more records with so many bytes of payload altogether.
+func (l *Log) Reserve(records, bytes int) {
+	per := recordHeader
+	if !l.group.Unsigned {
+		per += signatureSize
+	}
+	l.arena = slices.Grow(l.arena, bytes+records*per)
+	l.headers = slices.Grow(l.headers, records)
+	l.growIndex(len(l.headers) + records)
+}
+
+// CopyFrom makes l hold what src holds, which must be a log of the same group. It reuses l's memory.
+func (l *Log) CopyFrom(src *Log) {
+	l.arena = append(l.arena[:0], src.arena...)
+	l.headers = append(l.headers[:0], src.headers...)
+	l.index = append(l.index[:0], src.index...)
+	for i := range l.authors {
+		l.authors[i] = append(l.authors[i][:0], src.authors[i]...)
+	}
+	l.digest, l.folded = src.digest, src.folded
+}
+
+// Insert adds one record after checking it as if a peer had sent it. It reports whether the record
+// is new. The error wraps protocols.ErrVerification.
+func (l *Log) Insert(r Record) (added bool, err error) {
+	if !l.group.Unsigned && len(r.Signature) != signatureSize {
+		return false, fmt.Errorf("insert record %d of %v: signature of %d bytes: %w", r.Seq, r.Author, len(r.Signature), protocols.ErrVerification)
+	}
+	if len(r.Payload) > MaxPayload {
+		return false, fmt.Errorf("insert record %d of %v: payload of %d bytes, at most %d: %w", r.Seq, r.Author, len(r.Payload), MaxPayload, protocols.ErrVerification)
+	}
+	// Encoded at the end of the arena, where it is to stay; given up there if it fails.
+	start := len(l.arena)
+	l.arena = r.append(l.arena, !l.group.Unsigned)
+	body := l.arena[start:]
+	_, _, err = cutRecord(body, !l.group.Unsigned)
+	var id [32]byte
+	var author uint32
+	if err == nil {
+		author, id, added, err = l.verify(&r.Author, body)
+	}
+	if err != nil || !added {
+		l.arena = l.arena[:start]
+		return false, err
+	}
+	l.link(author, id, uint64(start), body)
+	return true, nil
+}
+
+// verify checks the stored form of a record against the group and the log, and returns its id and
+// whether it is new.
+func (l *Log) verify(author *protocols.PeerID, body []byte) (number uint32, id [32]byte, fresh bool, err error) {
+	seq := recordSeq(body)
+	bad := func(what string) (uint32, [32]byte, bool, error) {
+		return 0, [32]byte{}, false, fmt.Errorf("verify record %d of %v: %s: %w", seq, *author, what, protocols.ErrVerification)
+	}
+	number, ok := l.number[*author]
+	if !ok {
+		return bad("the author is no member of the group")
+	}
+	held := l.authors[number]
+	if seq == 0 || seq > uint64(len(held))+maxLead {
+		return bad("the number is zero or leaps ahead")
+	}
+	size := len(body)
+	if !l.group.Unsigned {
+		size -= signatureSize
+	}
+	l.scratch = signed(l.scratch[:0], &l.tag, author, body[:size])
+	id = sha256.Sum256(l.scratch)
+	if seq <= uint64(len(held)) && held[seq-1] != 0 {
+		if l.headers[held[seq-1]-1].id != id {
+			return bad("another record of this author has the same number")
+		}
+		return number, id, false, nil
+	}
+	if !l.group.Unsigned && !ed25519.Verify(ed25519.PublicKey(author[:]), l.scratch, body[size:]) {
+		return bad("the signature is not the author's")
+	}
+	return number, id, true, nil
+}
+
+// link makes a verified record, whose stored form is in the arena at off, part of the log.
+func (l *Log) link(author uint32, id [32]byte, off uint64, body []byte) {
+	seq := recordSeq(body)
+	l.headers = append(l.headers, header{id: id, off: off, seq: seq, size: uint32(len(body)), author: author})
+	n := uint32(len(l.headers))
+	if 4*int(n) > 3*len(l.index) {
+		l.growIndex(2 * int(n))
+	} else {
+		l.place(n)
+	}
+	t := l.authors[author]
+	for uint64(len(t)) < seq {
+		t = append(t, 0)
+	}
+	t[seq-1] = n
+	l.authors[author] = t
+	e := l.key.element(&id)
+	l.digest.sum(Kind(body[0])).add(&e)
+	l.folded++
+}
+
+func (l *Log) place(n uint32) {
+	mask := uint64(len(l.index) - 1)
+	i := binary.LittleEndian.Uint64(l.headers[n-1].id[:]) & mask
+	for l.index[i] != 0 {
+		i = (i + 1) & mask
+	}
+	l.index[i] = n
+}
+
+// growIndex gives the index room for n records, at most three quarters full.
+func (l *Log) growIndex(n int) {
+	size := max(len(l.index), 64)
+	for 4*n > 3*size {
+		size *= 2
+	}
+	if size > len(l.index) {
+		l.index = make([]uint32, size)
+		for i := range l.headers {
+			l.place(uint32(i + 1))
+		}
+	}
+}
+
+// find returns the header with an id, or -1.
+func (l *Log) find(id *[32]byte) int {
+	if len(l.index) == 0 {
+		return -1
+	}
+	mask := uint64(len(l.index) - 1)
+	for i := binary.LittleEndian.Uint64(id[:]) & mask; l.index[i] != 0; i = (i + 1) & mask {
+		if l.headers[l.index[i]-1].id == *id {
+			return int(l.index[i] - 1)
+		}
+	}
+	return -1
+}
+
+func (l *Log) body(i int) []byte {
+	h := &l.headers[i]
+	return l.arena[h.off : h.off+uint64(h.size) : h.off+uint64(h.size)]
+}
