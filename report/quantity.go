@@ -68,10 +68,19 @@ func values(base, head float64, unit string) (b, h string) {
 	for digits := 3; ; digits++ {
 		b = quantityText(number(base*sb.multiply, digits), sb.name+per)
 		h = quantityText(number(head*sh.multiply, digits), sh.name+per)
-		if b != h || base == head || digits == 9 {
+		if base == head || digits == 9 || plainNumber(b) != plainNumber(h) {
 			return b, h
 		}
 	}
+}
+
+// plainNumber drops what does not change the value of a number in words: 1.00 is 1.
+func plainNumber(s string) string {
+	number, unit, _ := strings.Cut(s, "\u00a0")
+	if strings.Contains(number, ".") {
+		number = strings.TrimRight(strings.TrimRight(number, "0"), ".")
+	}
+	return number + unit
 }
 
 func quantityText(number, unit string) string {
