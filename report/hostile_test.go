@@ -175,6 +175,7 @@ func TestCaps(t *testing.T) {
 		{strings.Repeat("x", maxName+1), maxName},
 		{strings.Repeat("😀", 5000), maxName},
 		{strings.Repeat("a b ", 5000), maxName},
+		{"x" + strings.Repeat("a b ", 5000), maxName},
 		{strings.Repeat("\u200b", 5000), 0},
 	} {
 		shown := []rune(html.UnescapeString(strings.TrimSuffix(strings.TrimPrefix(code(c.in), "<code>"), "</code>")))

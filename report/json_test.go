@@ -120,8 +120,13 @@ func TestJSONRefuses(t *testing.T) {
 		r.Verdicts = append([]gate.Verdict(nil), pass.Verdicts...)
 		c.edit(&r)
 		var b bytes.Buffer
-		if err := JSON(&b, r); err == nil || b.Len() > 0 {
+		err := JSON(&b, r)
+		if err == nil || b.Len() > 0 {
 			t.Errorf("%s: %d bytes written, error %v", c.name, b.Len(), err)
+			continue
+		}
+		if strings.Contains(err.Error(), "json:") {
+			t.Errorf("%s: an error in words of Go: %v", c.name, err)
 		}
 	}
 }
