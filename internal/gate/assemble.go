@@ -70,7 +70,7 @@ func (j *judge) baseSide() Side {
 func side(s *sample.Set) Side {
 	p := s.Provenance
 	out := Side{
-		Kind: p["kind"], Ref: p["ref"], Why: p["why"], Commit: p["commit"], Tag: p["tag"],
+		Kind: p["kind"], Ref: p["ref"], Why: p["why"], Commit: p["commit"], Tag: p["tag"], Method: p["method"],
 		CommitTime: p["commit-time"], Measured: p["measured"],
 		Environment: s.Environment,
 	}

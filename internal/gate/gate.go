@@ -162,6 +162,36 @@ func (a arm) values() []float64 {
 	return out
 }
 
+// alone returns the values measured without a partner, or all where there are none such: a process
+// that shared its processor took longer than it would have, which cancels in a ratio only.
+func (a arm) alone() []float64 { return a.pick(func(m sample.Measurement) bool { return m.Pair == "" }) }
+
+// together returns the values measured in pairs, or all where there are none.
+func (a arm) together() []float64 {
+	return a.pick(func(m sample.Measurement) bool { return m.Pair != "" })
+}
+
+func (a arm) pick(want func(sample.Measurement) bool) []float64 {
+	var out []float64
+	for _, m := range a.ms {
+		if want(m) {
+			out = append(out, m.Value)
+		}
+	}
+	if out == nil {
+		return a.values()
+	}
+	return out
+}
+
+// shown returns the values of an arm whose centre stands in the verdict where no pairs are compared.
+func (c *testcase) shown(a arm) []float64 {
+	if c.class == budget.Exact || relativeLimit(c.b) != nil {
+		return a.values()
+	}
+	return a.alone()
+}
+
 // A member is one size of a scales group.
 type member struct {
 	key        sample.Key
@@ -509,8 +539,9 @@ func (j *judge) decidePlain(c *testcase) {
 		v.Verdict, v.Reason = broke(c.head, c.base, kind, reason)
 		return
 	}
-	v.HeadN = len(c.head.ms)
-	v.Head = ref(centre(c.b.Unit, c.head.values()))
+	xs := c.shown(c.head)
+	v.HeadN = len(xs)
+	v.Head = ref(centre(c.b.Unit, xs))
 	var limits []LimitVerdict
 	if l := relativeLimit(c.b); l != nil {
 		limits = append(limits, j.relativeVerdict(c, l))
@@ -691,9 +722,11 @@ func (j *judge) describe(c *testcase) {
 	if kind, _ := probe.unusable(c.base, "base"); kind != "" {
 		return
 	}
-	v.Base = ref(centre(c.b.Unit, c.base.values()))
-	v.BaseN = len(c.base.ms)
-	if *v.Base != 0 {
+	xs := c.shown(c.base)
+	v.Base = ref(centre(c.b.Unit, xs))
+	v.BaseN = len(xs)
+	// Values that vary are compared in a test or not at all: two medians invite to see a change.
+	if *v.Base != 0 && (c.class == budget.Exact || relativeLimit(c.b) != nil) {
 		v.Change = ref(finite(*v.Head / *v.Base - 1))
 	}
 }
@@ -792,7 +825,7 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 	tolerable := limit + (tQuantile(1-j.alphaFail, e.df)+tQuantile(1-passError, e.df))*e.se
 	v.Detectable = ref(finite(math.Expm1(c.sign() * tolerable)))
 	stored := j.stored(paired)
-	v.Improved = stored == "" && o.upper(passError) < 0
+	v.Improved = stored == "" && o.upper(j.alphaFail) < 0
 	switch {
 	case stored != "" && o.lower(j.alphaFail) > 2*limit && o.median > 2*limit:
 		return Fail, fmt.Sprintf("beyond twice %s %s (at least %s)", lv.Kind, lv.Text, percent(math.Expm1(c.sign()*o.lower(j.alphaFail))))
@@ -843,7 +876,15 @@ func (j *judge) pair(c *testcase) (base, head []float64, paired bool) {
 	if !paired {
 		return c.base.values(), c.head.values(), false
 	}
-	if lost := max(len(c.base.ms), len(c.head.ms)) - len(base); lost > 0 {
+	inPairs := func(a arm) (n int) {
+		for _, m := range a.ms {
+			if m.Pair != "" {
+				n++
+			}
+		}
+		return n
+	}
+	if lost := max(inPairs(c.base), inPairs(c.head)) - len(base); lost > 0 {
 		c.warn(fmt.Sprintf("%d measurements have no partner and were left out", lost))
 	}
 	return base, head, true
@@ -867,7 +908,7 @@ func (j *judge) stored(paired bool) string {
 // absoluteVerdict judges at_most (side +1) or at_least (side -1) on head alone.
 func (j *judge) absoluteVerdict(c *testcase, l *budget.Limit, kind string, side float64) LimitVerdict {
 	lv := LimitVerdict{Kind: kind, Text: l.Text, Value: l.Value}
-	xs := c.head.values()
+	xs := c.head.alone()
 	if c.class == budget.Exact {
 		if varies(c.head) {
 			c.suspect = true

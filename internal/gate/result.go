@@ -31,7 +31,8 @@ type Result struct {
 
 // Counts counts verdicts by kind. New counts those (counted by their kind too) whose benchmark or
 // unit the base does not have, so that only absolute limits were judged. Improved counts
-// verdicts whose change is proved better than zero change.
+// verdicts whose change is proved better than zero, at the confidence
+// of a fail.
 type Counts struct {
 	Pass         int `json:"pass"`
 	Fail         int `json:"fail"`
@@ -56,6 +57,7 @@ type Side struct {
 	Why    string `json:"why,omitempty"`    // how the ref was chosen
 	Commit string `json:"commit,omitempty"` // full hash; with "+dirty" when the work tree differs
 	Tag    string `json:"tag,omitempty"`
+	Method string `json:"method,omitempty"` // how it was measured, in words
 	// CommitTime and Measured are RFC 3339 in UTC.
 	CommitTime  string            `json:"commit_time,omitempty"`
 	Measured    string            `json:"measured,omitempty"`

@@ -97,9 +97,9 @@ func (j *judge) decideScale(c *testcase) {
 		done(Inconclusive, fmt.Sprintf("%d sizes are too few to fit a power law; at least %d are needed", len(sizes), minSizes))
 		return
 	}
-	ks := exponents(c.group, func(m member) []float64 { return m.head.values() }, c.class == budget.Exact)
+	ks := exponents(c.group, func(m member) []float64 { return m.head.together() }, c.class == budget.Exact)
 	v.Head, v.HeadN = ref(mean(ks)), len(ks)
-	if bs := exponents(c.group, func(m member) []float64 { return m.base.values() }, c.class == budget.Exact); len(bs) > 0 {
+	if bs := exponents(c.group, func(m member) []float64 { return m.base.together() }, c.class == budget.Exact); len(bs) > 0 {
 		v.Base, v.BaseN = ref(mean(bs)), len(bs)
 	}
 	if c.class == budget.Exact {

@@ -1,0 +1,59 @@
+package gate
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// A benchmark measured alone at 50 ns and, sharing its processor with the other version, at 100.
+func sharing(name string, alone, shared float64) string {
+	return loose(name, "ns/op", alone, alone*1.01, alone*0.99, alone, alone) +
+		run(name, "ns/op", shared, shared*1.01, shared*0.99, shared, shared*1.01, shared*0.99) + "pair:\n"
+}
+
+// A limit on the value is judged on what was measured alone, one on the change on the pairs.
+func TestValuesAloneAndChangesTogether(t *testing.T) {
+	both := sharing("X", 50, 100)
+	for _, s := range []scenario{
+		{name: "ceiling between the two", budget: "match: X, unit: ns/op, at_most: 70ns", base: both, head: both, want: Pass, also: `"head_n":5`},
+		{name: "floor between the two", budget: "match: X, unit: ns/op, at_least: 70ns", base: both, head: both, exit: 1, want: Fail},
+		{name: "no change is claimed without a test", budget: "match: X, unit: ns/op, at_most: 70ns", base: both, head: both, want: Pass, also: `"change":null`},
+		{name: "pairs decide the change", budget: "match: X, unit: ns/op, max_rise: 10%", base: both, head: sharing("X", 50, 150), exit: 1, want: Fail, also: `"pairs":6`},
+		{name: "and single runs don't", budget: "match: X, unit: ns/op, max_rise: 10%", base: both, head: sharing("X", 90, 100), want: Pass, not: "no partner"},
+		{name: "pairs only", budget: "match: X, unit: ns/op, at_most: 70ns", base: both, head: run("X", "ns/op", 100, 101, 99, 100), exit: 1, want: Fail},
+	} {
+		t.Run(s.name, s.test)
+	}
+}
+
+// The sizes of one fit are measured in one way, or the ways would show as growth.
+func TestScalesFitsOneWayOfMeasuring(t *testing.T) {
+	var text strings.Builder
+	for _, n := range []float64{100, 1000, 10000} {
+		name := fmt.Sprintf("X/n=%v", n)
+		if n == 100 {
+			text.WriteString(sharing(name, n, 2*n))
+		} else {
+			text.WriteString(run(name, "ns/op", repeat(3, 2*n, 2.02*n)...) + "pair:\n")
+		}
+	}
+	scenario{
+		budget: "match: X, unit: ns/op, scales: {with: n, exponent_at_most: 1.05}",
+		base:   text.String(), head: text.String(), want: Pass,
+	}.test(t)
+}
+
+// Among many comparisons some look better by chance; better is said only where it is as sure as a
+// fail would have to be.
+func TestImprovedIsAsSureAsAFail(t *testing.T) {
+	budgets := make([]string, 50)
+	for i := range budgets {
+		budgets[i] = "match: X, unit: ns/op, max_rise: 50%"
+	}
+	base := run("X", "ns/op", 100, 100, 100, 100, 100, 100)
+	s := scenario{budget: strings.Join(budgets[:1], " | "), base: base, head: run("X", "ns/op", 97, 99, 98, 94, 99, 100), want: Pass, also: `"improved":true`}
+	t.Run("one", s.test)
+	s.budget, s.also, s.not = strings.Join(budgets, " | "), "", `"improved":true`
+	t.Run("fifty", s.test)
+}
