@@ -21,6 +21,8 @@ func TestValuesAloneAndChangesTogether(t *testing.T) {
 		{name: "no change is claimed without a test", budget: "match: X, unit: ns/op, at_most: 70ns", base: both, head: both, want: Pass, also: `"change":null`},
 		{name: "pairs decide the change", budget: "match: X, unit: ns/op, max_rise: 10%", base: both, head: sharing("X", 50, 150), exit: 1, want: Fail, also: `"pairs":6`},
 		{name: "and single runs don't", budget: "match: X, unit: ns/op, max_rise: 10%", base: both, head: sharing("X", 90, 100), want: Pass, not: "no partner"},
+		{name: "other session: alone against alone", budget: "match: X, unit: ns/op, max_rise: 10%", base: mine("1", both), head: mine("2", loose("X", "ns/op", 50, 51, 49, 50, 50)), exit: 3, want: Inconclusive, reason: "another session", also: `"base_n":5`},
+		{name: "other session: pairs against alone", budget: "match: X, unit: ns/op, max_rise: 10%", base: mine("1", loose("X", "ns/op", 50, 51, 49, 50, 50)), head: mine("2", run("X", "ns/op", 120, 121, 119, 120)), exit: 3, want: Inconclusive, reason: "cannot be compared"},
 		{name: "pairs only", budget: "match: X, unit: ns/op, at_most: 70ns", base: both, head: run("X", "ns/op", 100, 101, 99, 100), exit: 1, want: Fail},
 	} {
 		t.Run(s.name, s.test)

@@ -162,26 +162,32 @@ func (a arm) values() []float64 {
 	return out
 }
 
-// alone returns the values measured without a partner, or all where there are none such: a process
-// that shared its processor took longer than it would have, which cancels in a ratio only.
-func (a arm) alone() []float64 { return a.pick(func(m sample.Measurement) bool { return m.Pair == "" }) }
-
-// together returns the values measured in pairs, or all where there are none.
-func (a arm) together() []float64 {
-	return a.pick(func(m sample.Measurement) bool { return m.Pair != "" })
-}
-
-func (a arm) pick(want func(sample.Measurement) bool) []float64 {
+// measured returns the values that were measured alone, or those measured in a pair.
+func (a arm) measured(alone bool) []float64 {
 	var out []float64
 	for _, m := range a.ms {
-		if want(m) {
+		if alone == (m.Pair == "") {
 			out = append(out, m.Value)
 		}
 	}
-	if out == nil {
-		return a.values()
-	}
 	return out
+}
+
+// alone returns the values measured without a partner, or all where there are none such: a process
+// that shared its processor took longer than it would have, which cancels in a ratio only.
+func (a arm) alone() []float64 {
+	if xs := a.measured(true); len(xs) > 0 {
+		return xs
+	}
+	return a.values()
+}
+
+// together returns the values measured in pairs, or all where there are none.
+func (a arm) together() []float64 {
+	if xs := a.measured(false); len(xs) > 0 {
+		return xs
+	}
+	return a.values()
 }
 
 // shown returns the values of an arm whose centre stands in the verdict where no pairs are compared.
@@ -790,15 +796,18 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 	v := &c.v
 	bs, hs, paired := j.pair(c)
 	n := min(len(bs), len(hs))
+	if n == 0 {
+		return Inconclusive, "one side was measured in pairs and the other alone: versions that share a processor take longer, so the two cannot be compared"
+	}
 	if slices.Contains(bs, 0) || slices.Contains(hs, 0) {
 		c.suspect = true
 		return Inconclusive, "one of the measurements is zero: nothing was measured"
 	}
 	var e estimate
+	v.Base, v.Head = ref(centre(c.b.Unit, bs)), ref(centre(c.b.Unit, hs))
+	v.BaseN, v.HeadN = len(bs), len(hs)
 	if paired {
 		v.Pairs = n
-		v.Base, v.Head = ref(centre(c.b.Unit, bs)), ref(centre(c.b.Unit, hs))
-		v.BaseN, v.HeadN = n, n
 	}
 	if n < minPairs {
 		what := "measurements on each side"
@@ -874,17 +883,15 @@ func (j *judge) pair(c *testcase) (base, head []float64, paired bool) {
 		}
 	}
 	if !paired {
-		return c.base.values(), c.head.values(), false
-	}
-	inPairs := func(a arm) (n int) {
-		for _, m := range a.ms {
-			if m.Pair != "" {
-				n++
+		for _, single := range []bool{true, false} {
+			b, h := c.base.measured(single), c.head.measured(single)
+			if len(b) > 0 && len(h) > 0 {
+				return b, h, false
 			}
 		}
-		return n
+		return nil, nil, false
 	}
-	if lost := max(inPairs(c.base), inPairs(c.head)) - len(base); lost > 0 {
+	if lost := max(len(c.base.measured(false)), len(c.head.measured(false))) - len(base); lost > 0 {
 		c.warn(fmt.Sprintf("%d measurements have no partner and were left out", lost))
 	}
 	return base, head, true
