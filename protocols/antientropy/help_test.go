@@ -47,7 +47,7 @@ func (t *team) record(author int, seq uint64) Record {
 	case seq%5 == 0:
 		r.Kind, r.Payload = Fact, NewFact("key", []byte{byte(author), byte(seq)})
 	case seq%7 == 0:
-		r.Kind, r.Payload = Cap, NewCap(t.Members[0], ^(uint64(1) << (seq % 64)))
+		r.Kind, r.Payload = Cap, NewCap(t.Members[0], ^(uint64(1)<<(seq%64)))
 	default:
 		r.Payload = binary.LittleEndian.AppendUint64(make([]byte, 100), seq<<8|uint64(author))
 	}

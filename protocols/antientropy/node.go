@@ -66,13 +66,20 @@ type sessionKey struct {
 	id   uint64
 }
 
+// A closedSession remembers how to answer what still arrives of an ended one: the same as before, in
+// case the first answer was lost.
+type closedSession struct {
+	sessionKey
+	code byte
+}
+
 // A Node runs the sessions of one replica, as initiator and as responder. It is a protocols.Node.
 type Node struct {
 	log      *Log
 	cfg      Config
 	rng      *rand.Rand
 	sessions []*session // in order of creation
-	closed   [closedKept]sessionKey
+	closed   [closedKept]closedSession
 	closedAt int
 	results  []Result
 	refused  int
@@ -216,7 +223,14 @@ func (n *Node) admit(from protocols.PeerID, e protocols.Envelope) byte {
 	switch {
 	case !n.member(from):
 		return protocols.ResetRefused
-	case !protocols.Opens(e.Body), slices.Contains(n.closed[:], sessionKey{from, e.Session}):
+	}
+	for _, c := range n.closed {
+		if c.code != 0 && c.sessionKey == (sessionKey{from, e.Session}) {
+			return c.code
+		}
+	}
+	switch {
+	case !protocols.Opens(e.Body):
 		return protocols.ResetClosed
 	case len(n.sessions) >= n.cfg.MaxSessions:
 		return protocols.ResetBusy
@@ -253,7 +267,11 @@ func (n *Node) service(now time.Duration, s *session, out *protocols.Output) {
 	}
 	if s.over && (s.err != nil || s.initiator || s.ch.Pending() == 0 || now >= s.deadline) {
 		n.sessions = slices.DeleteFunc(n.sessions, func(t *session) bool { return t == s })
-		n.closed[n.closedAt%closedKept] = sessionKey{s.peer, s.id}
+		code := resetCode(s.err)
+		if code == 0 {
+			code = protocols.ResetClosed
+		}
+		n.closed[n.closedAt%closedKept] = closedSession{sessionKey{s.peer, s.id}, code}
 		n.closedAt++
 	}
 }
