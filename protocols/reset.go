@@ -17,6 +17,7 @@ const (
 // A ResetError says that the other side gave a session up.
 type ResetError struct{ Code byte }
 
+// Error returns the reason in words.
 func (e *ResetError) Error() string { return fmt.Sprintf("session reset by peer: %v", e.Unwrap()) }
 
 // Unwrap returns ErrExhausted, ErrVerification, ErrVersion or, when the session was simply not
