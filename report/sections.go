@@ -134,11 +134,16 @@ func comparedTable(r gate.Result) string {
 	field("Tag", func(s gate.Side) string { return s.Tag })
 	field("Committed", func(s gate.Side) string { return s.CommitTime })
 	field("Measured", func(s gate.Side) string { return s.Measured })
-	be, he := environment(base), environment(head)
-	if be != "" && be == he {
-		he = "the same"
+	same := func(base, head string) (string, string) {
+		if base != "" && base == head {
+			head = "the same"
+		}
+		return base, head
 	}
+	be, he := same(environment(base), environment(head))
 	add("Environment", be, he)
+	bm, hm := same(prose(base.Method), prose(head.Method))
+	add("Method", bm, hm)
 	return b.String()
 }
 
