@@ -3,7 +3,6 @@ package protocols
 import (
 	"encoding/binary"
 	"fmt"
-	"math/bits"
 )
 
 // The kinds of frame that a channel puts into envelopes.
@@ -122,13 +121,4 @@ func (f *frame) has(seq uint32) bool {
 		return false
 	}
 	return f.words[(d-1)/64]>>((d-1)%64)&1 != 0
-}
-
-// beyond returns how many of the numbers after next have arrived.
-func (f *frame) beyond() int {
-	n := 0
-	for _, w := range f.words {
-		n += bits.OnesCount64(w)
-	}
-	return n
 }

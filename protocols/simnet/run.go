@@ -40,19 +40,21 @@ func (n *Network) Run(limit time.Duration, done func() bool) bool {
 
 // step handles one event and reports whether a node was stepped.
 func (n *Network) step(e event) bool {
-	n.now = e.at
 	p := n.peers[e.to]
-	switch e.kind {
-	case eventWake:
+	if e.kind == eventWake {
 		if e.at != p.pending {
 			return false // replaced by an earlier one
 		}
 		p.pending = protocols.Never
-		if p.wake > n.now {
+		if p.wake > e.at {
 			n.schedule(int(e.to)) // the node has changed its mind since
 			return false
 		}
 		p.wake = protocols.Never
+	}
+	n.now = e.at
+	switch e.kind {
+	case eventWake:
 		n.mix(uint64(n.now), uint64(e.to)<<8|eventWake, nil)
 		n.out.Reset()
 		p.node.Step(n.now, protocols.Input{}, &n.out)
