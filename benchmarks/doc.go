@@ -1,0 +1,31 @@
+// Package benchmarks measures the protocols. It holds benchmark functions only; the budgets that
+// judge what they print are in the directory budgets, and perfgate does the judging.
+//
+// # What is counted
+//
+// Benchmarks of computation (DigestCreate, DigestInsert, DigestCompare, AntiEntropyApply) print the
+// time, bytes and allocations of one call as Go does. An ops= key says how many records one call is
+// about, and MB/s how fast it goes through their bytes.
+//
+// AntiEntropySync/ops=N/net=SCENARIO is one sync of two replicas over the simulated network. Both
+// share a history; each holds records of its own that the other lacks: N records exist altogether,
+// of four authors, with 256 bytes of payload each, unsigned, and each side misses a tenth of them,
+// so that N/5 records are applied. Its time in ns/op is what one such run, always of seed 1, costs
+// the processor. All its other units are of virtual time and exact, and come from a panel of runs
+// whose seeds are 1 to K, the same in every process:
+//
+//	requests   K, the number of runs
+//	rounds/op  pairs of legs of one sync, mean over the panel; a leg is a one-way flight of messages
+//	           that had to wait for the flight before
+//	msgs/op    messages of one sync both ways, without acknowledgements and retransmissions; mean
+//	wire-B/op  bytes on the link in one sync both ways, all datagrams with 28 bytes of IPv4 and UDP
+//	           header each; mean
+//	p50-ns     virtual time from the start until the initiator knows that both sides hold the same:
+//	           the smallest time that at least half of the runs took no longer than
+//	p95-ns     the same for 95 %; p99-ns for 99 %. Printed where at least 20 runs lie beyond
+//	ops/s      records applied in all runs, divided by the virtual time of all runs
+//
+// An op in ops/s is one record applied at a replica that lacked it; an op in the units per op is one
+// sync. A sync that does not converge, or applies another number of records than were missing,
+// fails its benchmark.
+package benchmarks

@@ -1,0 +1,30 @@
+package benchmarks
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+)
+
+// units says of every unit that Go does not know which way is better, and which repeat exactly.
+// Readers of benchmark text rename p50-ns to p50-sec, here as in the results.
+const units = `Unit rounds/op better=lower assume=exact
+Unit msgs/op better=lower assume=exact
+Unit wire-B/op better=lower assume=exact
+Unit p50-ns better=lower assume=exact
+Unit p95-ns better=lower assume=exact
+Unit p99-ns better=lower assume=exact
+Unit ops/s better=higher assume=exact
+Unit requests better=higher assume=exact
+`
+
+// The lines are printed with results only: what lists benchmarks reads names and nothing else.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	bench, list := flag.Lookup("test.bench"), flag.Lookup("test.list")
+	if bench.Value.String() != "" && list.Value.String() == "" {
+		fmt.Print(units)
+	}
+	os.Exit(m.Run())
+}
