@@ -1,0 +1,237 @@
+// Package perfgate_test holds the repository to its own rules: who may import whom, where the
+// program may end, print, read or tell the time, and what must be documented.
+//
+// A rule is a function from parsed source to a list of violations. It is applied to every Go file
+// here, and to small sources that break it (rules_bite_test.go), which must turn it red: a rule that
+// cannot fail would be worse than none. The package sees syntax and the types that this repository
+// declares. It does not load the standard library or any dependency, and so knows nothing of what
+// these return. Nothing imports it; it stands beside the flow.
+package perfgate_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/perfgate/perfgate"
+
+// A source is one Go file: its slash-separated path from the root of the repository, and its text.
+type source struct{ path, text string }
+
+// A file is a parsed source.
+type file struct {
+	path string
+	test bool
+	*ast.File
+}
+
+// A unit is what is type-checked together: the files of one directory with one package name.
+type unit struct {
+	dir, name string
+	alone     bool // no other package has files in the directory
+	files     []*file
+	fset      *token.FileSet
+	info      types.Info
+	pkg       *types.Package
+}
+
+// A violation says where which rule is broken, in words for the person who broke it.
+type violation struct {
+	pos  token.Position
+	text string
+}
+
+func (v violation) String() string { return fmt.Sprintf("%s: %s", v.pos, v.text) }
+
+func (u *unit) violation(at ast.Node, format string, args ...any) violation {
+	return violation{u.fset.Position(at.Pos()), fmt.Sprintf(format, args...)}
+}
+
+// TestRules applies every rule to every Go file of the repository.
+func TestRules(t *testing.T) {
+	units := load(t, repository(t))
+	for _, dir := range []string{"cmd/perfgate", "internal/budget", "internal/cli", "internal/gate", "internal/measure", "protocols", "report"} {
+		if !slices.ContainsFunc(units, func(u *unit) bool { return u.dir == dir }) {
+			t.Errorf("no Go file of %s was found: either it was moved, and the rules have to follow, or the search is broken", dir)
+		}
+	}
+	for _, r := range rules {
+		t.Run(r.name, func(t *testing.T) {
+			for _, u := range units {
+				for _, v := range r.check(u) {
+					t.Error(v)
+				}
+			}
+		})
+	}
+}
+
+// repository reads the Go files of this module. It walks the directory instead of asking git, so
+// that it holds in an archive too.
+func repository(t *testing.T) []source {
+	t.Helper()
+	var out []source
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		base := d.Name()
+		if d.IsDir() {
+			if name == "." {
+				return nil
+			}
+			_, err := os.Stat(filepath.Join(name, "go.mod"))
+			if err == nil || base == "testdata" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(base, ".go") {
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		out = append(out, source{filepath.ToSlash(name), string(text)})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// load parses and type-checks sources, whatever system they are for.
+func load(t *testing.T, sources []source) []*unit {
+	t.Helper()
+	l := &loader{fset: token.NewFileSet(), imported: map[string]*types.Package{}}
+	for _, s := range sources {
+		parsed, err := parser.ParseFile(l.fset, s.path, s.text, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatalf("parse: %v", err)
+		}
+		dir, name := path.Dir(s.path), parsed.Name.Name
+		i := slices.IndexFunc(l.units, func(u *unit) bool { return u.dir == dir && u.name == name })
+		if i < 0 {
+			i = len(l.units)
+			l.units = append(l.units, &unit{dir: dir, name: name, fset: l.fset})
+		}
+		l.units[i].files = append(l.units[i].files, &file{s.path, strings.HasSuffix(s.path, "_test.go"), parsed})
+	}
+	for _, u := range l.units {
+		u.alone = !slices.ContainsFunc(l.units, func(o *unit) bool { return o != u && o.dir == u.dir })
+		u.info = types.Info{
+			Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{},
+		}
+		u.pkg = l.check(u, true)
+	}
+	return l.units
+}
+
+// A loader type-checks the packages of this module for one another.
+type loader struct {
+	fset     *token.FileSet
+	units    []*unit
+	imported map[string]*types.Package
+}
+
+// check type-checks u. What it says of the standard library and of dependencies is empty, and so
+// most files have errors; these are the compiler's business.
+func (l *loader) check(u *unit, tests bool) *types.Package {
+	var files []*ast.File
+	for _, f := range u.files {
+		if tests || !f.test {
+			files = append(files, f.File)
+		}
+	}
+	conf := types.Config{Importer: l, Error: func(error) {}}
+	info := &u.info
+	if !tests {
+		info = nil
+	}
+	pkg, _ := conf.Check(importPath(u.dir), l.fset, files, info)
+	return pkg
+}
+
+// Import implements types.Importer. A package of another module is an empty one: enough to know
+// which package a name before a dot stands for.
+func (l *loader) Import(of string) (*types.Package, error) {
+	if pkg := l.imported[of]; pkg != nil {
+		return pkg, nil
+	}
+	pkg := types.NewPackage(of, packageName(of))
+	pkg.MarkComplete()
+	// Before the check: a cycle, which the compiler reports, must not go round here.
+	l.imported[of] = pkg
+	for _, u := range l.units {
+		if importPath(u.dir) == of && !strings.HasSuffix(u.name, "_test") {
+			l.imported[of] = l.check(u, false)
+		}
+	}
+	return l.imported[of], nil
+}
+
+func importPath(dir string) string { return strings.TrimSuffix(module+"/"+dir, "/.") }
+
+var versionSuffix = regexp.MustCompile(`[./]v\d+$`)
+
+// packageName guesses a package's name from its path.
+func packageName(of string) string {
+	return strings.TrimPrefix(path.Base(versionSuffix.ReplaceAllString(of, "")), "go-")
+}
+
+// A ref is a mention of a name of another package: os.Exit.
+type ref struct {
+	file *file
+	in   string // the top-level function around it, "" if there is none
+	path string // of the package
+	name string
+	node *ast.SelectorExpr
+}
+
+func (r ref) String() string { return packageName(r.path) + "." + r.name }
+
+// is reports whether r is a name of package of, one of names if there are any.
+func (r ref) is(of string, names ...string) bool {
+	return r.path == of && (len(names) == 0 || slices.Contains(names, r.name))
+}
+
+// refs lists what the files of u mention of other packages, under whatever name they import them.
+func (u *unit) refs() []ref {
+	var out []ref
+	for _, f := range u.files {
+		for _, decl := range f.Decls {
+			in := ""
+			if d, ok := decl.(*ast.FuncDecl); ok {
+				in = d.Name.Name
+			}
+			ast.Inspect(decl, func(n ast.Node) bool {
+				sel, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if x, ok := sel.X.(*ast.Ident); ok {
+					if p, ok := u.info.Uses[x].(*types.PkgName); ok {
+						out = append(out, ref{f, in, p.Imported().Path(), sel.Sel.Name, sel})
+					}
+				}
+				return true
+			})
+		}
+	}
+	return out
+}
+
+// under reports whether dir is one of roots or lies below one.
+func under(dir string, roots ...string) bool {
+	return slices.ContainsFunc(roots, func(r string) bool { return dir == r || strings.HasPrefix(dir, r+"/") })
+}
