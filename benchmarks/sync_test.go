@@ -159,10 +159,13 @@ func BenchmarkAntiEntropySync(b *testing.B) {
 			name := fmt.Sprintf("ops=%d/net=%s", n, s.Name)
 			b.Run(name, func(b *testing.B) {
 				d := newDuo(b, n)
+				// Once for nothing, so that tables and buffers have their size.
+				net, nodes := d.prepare(b, s.Options(1))
+				d.sync(b, net, nodes, 1)
 				b.ReportAllocs()
 				for b.Loop() {
 					b.StopTimer()
-					net, nodes := d.prepare(b, s.Options(1))
+					net, nodes = d.prepare(b, s.Options(1))
 					b.StartTimer()
 					d.sync(b, net, nodes, 1)
 				}

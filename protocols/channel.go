@@ -8,7 +8,7 @@ import (
 
 // ChannelOptions bounds a channel. A zero field takes the default that its comment names.
 type ChannelOptions struct {
-	// Window is how many datagrams may be on their way, at most 256, the default. Too small a
+	// Window is how many datagrams may be on their way, at most 512, the default. Too small a
 	// window leaves a long path idle.
 	Window int
 	// MaxMessage bounds a message in bytes, both ways; default 256 KiB.
@@ -97,6 +97,10 @@ type Channel struct {
 	newestAt uint32
 }
 
+// minReorder is how many later transmissions must arrive before one is presumed lost, as long as
+// the path has not been seen to reorder more than that.
+const minReorder = 3
+
 type segment struct {
 	data   []byte
 	flags  byte
@@ -119,7 +123,7 @@ func NewChannel(opts ChannelOptions, typ byte, peer PeerID, session uint64, rng 
 	opts = opts.withDefaults()
 	return &Channel{
 		opts: opts, typ: typ, peer: peer, session: session, rng: rng,
-		window: opts.Window, reorder: 3, deadline: Never,
+		window: opts.Window, reorder: minReorder, deadline: Never,
 	}
 }
 

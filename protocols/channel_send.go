@@ -51,10 +51,15 @@ func (c *Channel) acknowledge(now time.Duration, f *frame) error {
 	}
 	c.backoff = 0
 	c.window = min(c.window+news, c.opts.Window)
-	lost := 0
+	lost, late := 0, c.reorder
+	if late == minReorder && c.topTx == c.tx && c.sent == c.Pending() {
+		// Nothing later is on its way that could tell more, and nothing was ever reordered here:
+		// waiting for the timer would cost more than a copy too many.
+		late = 1
+	}
 	window = c.segs[c.head : c.head+c.sent]
 	for i := range window {
-		if s := &window[i]; !s.acked && !s.lost && s.tx+c.reorder <= c.topTx {
+		if s := &window[i]; !s.acked && !s.lost && s.tx+late <= c.topTx {
 			s.lost = true
 			lost++
 		}
@@ -69,10 +74,12 @@ func (c *Channel) acknowledge(now time.Duration, f *frame) error {
 	return nil
 }
 
-// observe updates the estimate of the round trip (RFC 6298, section 2).
+// observe updates the estimate of the round trip as RFC 6298, section 2, does, but for the first:
+// half a round trip of variation, as there, is far more than paths have, and short exchanges never
+// see enough samples to unlearn it.
 func (c *Channel) observe(sample time.Duration) {
 	if c.srtt == 0 {
-		c.srtt, c.rttvar = sample, sample/2
+		c.srtt, c.rttvar = sample, sample/8
 	} else {
 		c.rttvar += (max(c.srtt-sample, sample-c.srtt) - c.rttvar) / 4
 		c.srtt += (sample - c.srtt) / 8

@@ -224,7 +224,7 @@ func TestChannelRefuses(t *testing.T) {
 		name   string
 		frames [][]byte
 	}{
-		{"a datagram beyond the window", [][]byte{data(256, first, 1)}},
+		{"a datagram beyond the window", [][]byte{data(512, first, 1)}},
 		{"a message that does not begin", [][]byte{data(0, 0, 1)}},
 		{"a message within another", [][]byte{data(0, first, 1), data(1, first, 1)}},
 		{"a message over the limit", [][]byte{data(0, first, 1000), data(1, last, 1)}},

@@ -54,7 +54,7 @@ func must(b []byte, err error) []byte {
 func FuzzDatagram(f *testing.F) {
 	for _, fr := range []frame{
 		{kind: frameData, seq: 3, next: 2, flags: flagFirst | flagPush, data: []byte("abc")},
-		{kind: frameAck, next: 9, words: [4]uint64{0, 5}},
+		{kind: frameAck, next: 9, words: [maxWindow / 64]uint64{0, 5}},
 		{kind: frameAck, next: 9},
 		{kind: frameReset, code: ResetBusy},
 	} {
@@ -83,7 +83,7 @@ func FuzzDatagram(f *testing.F) {
 
 func TestFrames(t *testing.T) {
 	for _, b := range [][]byte{
-		nil, {1}, {1, 0, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 0, 0, 0, 0, 0, 0, 0, 0, 8, 1}, {2, 0}, {2, 0, 0, 0, 0, 5},
+		nil, {1}, {1, 0, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 0, 0, 0, 0, 0, 0, 0, 0, 8, 1}, {2, 0}, {2, 0, 0, 0, 0, 9},
 		{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}, {3}, {3, 1, 1}, {4, 0},
 		append([]byte{1, 0, 0, 0, 0, 0, 0, 0, 0, 0}, make([]byte, MaxFragment+1)...),
 	} {
@@ -91,7 +91,7 @@ func TestFrames(t *testing.T) {
 			t.Errorf("%v: %+v, %v", b, f, err)
 		}
 	}
-	f := frame{kind: frameAck, next: 10, words: [4]uint64{1 << 0, 1 << 63}}
+	f := frame{kind: frameAck, next: 10, words: [maxWindow / 64]uint64{1 << 0, 1 << 63}}
 	for seq, want := range map[uint32]bool{0: true, 9: true, 10: false, 11: true, 12: false, 138: true, 139: false, 500: false} {
 		if f.has(seq) != want {
 			t.Errorf("%d has arrived: %v, want %v", seq, f.has(seq), want)

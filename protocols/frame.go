@@ -25,7 +25,7 @@ const (
 	// MaxFragment is how much of a message fits into one datagram, in bytes.
 	MaxFragment = MaxBody - dataHeader
 	// maxWindow bounds how far past the first gap an acknowledgement can speak.
-	maxWindow = 256
+	maxWindow = 512
 )
 
 // A frame is the body of one envelope of a channel.

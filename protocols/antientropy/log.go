@@ -229,7 +229,12 @@ func (l *Log) growIndex(n int) {
 		size *= 2
 	}
 	if size > len(l.index) {
-		l.index = make([]uint32, size)
+		if size <= cap(l.index) {
+			l.index = l.index[:size] // memory from before CopyFrom
+			clear(l.index)
+		} else {
+			l.index = make([]uint32, size)
+		}
 		for i := range l.headers {
 			l.place(uint32(i + 1))
 		}

@@ -1,0 +1,116 @@
+package benchmarks
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/perf/benchfmt"
+)
+
+// Every unit that a benchmark prints must be known to readers of benchmark text, and every Unit line
+// must be understood by them.
+func TestUnitsAreUnderstood(t *testing.T) {
+	out := output(t, "-test.run=^$", "-test.bench=^BenchmarkAntiEntropySync$/^ops=100$/^net=ideal$", "-test.benchtime=1x")
+	r := benchfmt.NewReader(strings.NewReader(out), "output")
+	results := 0
+	for r.Scan() {
+		switch rec := r.Result().(type) {
+		case *benchfmt.SyntaxError:
+			t.Errorf("line %d: %s", rec.Line, rec.Msg)
+		case *benchfmt.Result:
+			results++
+			exact := map[string]bool{}
+			for _, v := range rec.Values {
+				if r.Units().GetBetter(v.Unit) == 0 {
+					t.Errorf("unit %s: no line says which way is better", v.Unit)
+				}
+				if m := r.Units().Get(v.Unit, "assume"); m != nil {
+					exact[v.Unit] = m.Value == "exact"
+				}
+			}
+			for _, unit := range []string{"rounds/op", "msgs/op", "wire-B/op", "p50-sec", "p95-sec", "p99-sec", "ops/s", "requests"} {
+				if _, ok := rec.Value(unit); !ok || !exact[unit] {
+					t.Errorf("unit %s: printed %v, exact %v; want both", unit, ok, exact[unit])
+				}
+			}
+			for unit, want := range map[string]int{"ops/s": +1, "requests": +1, "p99-sec": -1, "p99-ns": -1, "rounds/op": -1, "wire-B/op": -1} {
+				if got := r.Units().GetBetter(unit); got != want {
+					t.Errorf("unit %s: direction %d, want %d", unit, got, want)
+				}
+			}
+		}
+	}
+	if err := r.Err(); err != nil || results != 1 {
+		t.Errorf("%d results, %v; want 1\n%s", results, err, out)
+	}
+}
+
+// Two processes print the same exact values, whatever the iteration count.
+func TestExactUnitsRepeat(t *testing.T) {
+	values := func(benchtime string) []benchfmt.Value {
+		out := output(t, "-test.run=^$", "-test.bench=^BenchmarkAntiEntropySync$/^ops=100$/^net=stressed$", "-test.benchtime="+benchtime)
+		r := benchfmt.NewReader(strings.NewReader(out), "output")
+		for r.Scan() {
+			if rec, ok := r.Result().(*benchfmt.Result); ok {
+				v := slices.Clone(rec.Values)
+				return slices.DeleteFunc(v, func(v benchfmt.Value) bool {
+					return v.Unit == "sec/op" || v.Unit == "B/op" || v.Unit == "allocs/op"
+				})
+			}
+		}
+		t.Fatalf("no result in\n%s", out)
+		return nil
+	}
+	one, many := values("1x"), values("7x")
+	if len(one) != 8 || !slices.Equal(one, many) {
+		t.Errorf("two runs differ:\n%v\n%v", one, many)
+	}
+}
+
+// What lists benchmarks takes every line for a name.
+func TestListingPrintsNamesOnly(t *testing.T) {
+	for line := range strings.Lines(output(t, "-test.list=^Benchmark", "-test.bench=.")) {
+		if !strings.HasPrefix(line, "Benchmark") {
+			t.Errorf("line %q", line)
+		}
+	}
+	if out := output(t, "-test.run=^$"); strings.Contains(out, "Unit ") {
+		t.Errorf("units without results:\n%s", out)
+	}
+}
+
+// output runs this test binary with other arguments.
+func output(t *testing.T, args ...string) string {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), exe, args...).Output()
+	if err != nil {
+		t.Fatalf("run %v: %v", args, err)
+	}
+	return string(out)
+}
+
+func TestRank(t *testing.T) {
+	var d []time.Duration
+	for i := range 2000 {
+		d = append(d, time.Duration(i+1))
+	}
+	for percent, want := range map[int]time.Duration{50: 1000, 95: 1900, 99: 1980, 100: 2000} {
+		if got := rank(d, percent); got != want {
+			t.Errorf("p%d of 1 to 2000 is %d, want %d", percent, got, want)
+		}
+	}
+	if got := rank([]time.Duration{1, 2, 3}, 50); got != 2 {
+		t.Errorf("p50 of three is %d, want 2", got)
+	}
+	if got := rank([]time.Duration{7}, 99); got != 7 {
+		t.Errorf("p99 of one is %d, want 7", got)
+	}
+}
