@@ -126,41 +126,67 @@ func BenchmarkDigestCompare(b *testing.B) {
 	}
 }
 
+// batchesOf cuts all records of a log into batches of 128, as one session sends them.
+func batchesOf(l *antientropy.Log) (batches [][]byte) {
+	for c := l.Since(nil); ; {
+		batch, records := c.AppendBatch(nil, 1, uint64(len(batches)), 128)
+		if records == 0 {
+			return batches
+		}
+		batches = append(batches, batch)
+	}
+}
+
+// apply adds batches of so many records altogether to a log that has none of them.
+func apply(b *testing.B, l *antientropy.Log, batches [][]byte, records int) {
+	total := 0
+	for i, batch := range batches {
+		applied, duplicates, err := l.ApplyBatch(batch, 1, uint64(i))
+		if err != nil || duplicates != 0 {
+			b.Fatal(duplicates, err)
+		}
+		total += applied
+	}
+	if total != records {
+		b.Fatalf("applied %d records, want %d", total, records)
+	}
+}
+
 // AntiEntropyApply takes a thousand records, as they arrive in batches of 128, into an empty log:
 // decode, verify without signatures, add.
 func BenchmarkAntiEntropyApply(b *testing.B) {
 	const n = 1000
 	src, empty, l := fill(b, n), newLog(b), fill(b, n)
-	var batches [][]byte
-	for c := src.Since(nil); ; {
-		batch, records := c.AppendBatch(nil, 1, uint64(len(batches)), 128)
-		if records == 0 {
-			break
-		}
-		batches = append(batches, batch)
-	}
+	batches := batchesOf(src)
 	want := src.Digest()
-	apply := func() {
-		l.CopyFrom(empty)
-		total := 0
-		for i, batch := range batches {
-			applied, duplicates, err := l.ApplyBatch(batch, 1, uint64(i))
-			if err != nil || duplicates != 0 {
-				b.Fatal(duplicates, err)
-			}
-			total += applied
-		}
-		if total != n {
-			b.Fatalf("applied %d records, want %d", total, n)
-		}
-	}
-	apply() // gives the scratch buffers their size
+	l.CopyFrom(empty)
+	apply(b, l, batches, n) // gives the scratch buffers their size
 	b.SetBytes(n * payloadSize)
 	b.ReportAllocs()
 	for b.Loop() {
-		apply()
+		l.CopyFrom(empty)
+		apply(b, l, batches, n)
 	}
 	if d := l.Digest(); !d.Equal(&want) {
+		b.Fatalf("digest %+v, want %+v", d, want)
+	}
+}
+
+// AntiEntropyLoad takes ten thousand records into a new log that finds its memory as it grows: its
+// bytes are all that a replica of that size ever asked for, and so no less than what it holds.
+func BenchmarkAntiEntropyLoad(b *testing.B) {
+	const n = 10000
+	src := fill(b, n)
+	batches := batchesOf(src)
+	want, d := src.Digest(), antientropy.Digest{}
+	b.SetBytes(n * payloadSize)
+	b.ReportAllocs()
+	for b.Loop() {
+		l := newLog(b)
+		apply(b, l, batches, n)
+		d = l.Digest()
+	}
+	if !d.Equal(&want) {
 		b.Fatalf("digest %+v, want %+v", d, want)
 	}
 }

@@ -3,9 +3,9 @@
 //
 // # What is counted
 //
-// Benchmarks of computation (DigestCreate, DigestInsert, DigestCompare, AntiEntropyApply) print the
-// time, bytes and allocations of one call as Go does. An ops= key says how many records one call is
-// about, and MB/s how fast it goes through their bytes.
+// Benchmarks of computation (DigestCreate, DigestInsert, DigestCompare, AntiEntropyApply,
+// AntiEntropyLoad) print the time, bytes and allocations of one call as Go does. An ops= key says how
+// many records one call is about, and MB/s how fast it goes through their bytes.
 //
 // AntiEntropySync/ops=N/net=SCENARIO is one sync of two replicas over the simulated network. Both
 // share a history; each holds records of its own that the other lacks: N records exist altogether,
