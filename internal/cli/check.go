@@ -327,7 +327,6 @@ func (k *checker) items(found *measure.Found, t texts) ([]measure.Item, error) {
 	var items []measure.Item
 	for _, it := range found.Items {
 		name := sample.StripProcs(strings.TrimPrefix(it.Name, "Benchmark") + "-1")
-		it.Exact = true
 		matched := false
 		for _, b := range k.budgets.Budgets {
 			if !b.Match.Match(name) {
@@ -337,8 +336,8 @@ func (k *checker) items(found *measure.Found, t texts) ([]measure.Item, error) {
 			if b.Class == budget.Exact || head.Assume(b.Unit) == "exact" || base != nil && base.Assume(b.Unit) == "exact" {
 				continue
 			}
-			it.Exact = false
-			it.Solo = it.Solo || b.AtMost != nil || b.AtLeast != nil
+			it.Pairs = it.Pairs || b.MaxRise != nil || b.MaxDrop != nil
+			it.Alone = it.Alone || b.AtMost != nil || b.AtLeast != nil || b.Scales != nil
 		}
 		if matched {
 			items = append(items, it)

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 )
@@ -31,19 +32,31 @@ func TestValuesAloneAndChangesTogether(t *testing.T) {
 
 // The sizes of one fit are measured in one way, or the ways would show as growth.
 func TestScalesFitsOneWayOfMeasuring(t *testing.T) {
-	var text strings.Builder
-	for _, n := range []float64{100, 1000, 10000} {
-		name := fmt.Sprintf("X/n=%v", n)
-		if n == 100 {
-			text.WriteString(sharing(name, n, 2*n))
-		} else {
-			text.WriteString(run(name, "ns/op", repeat(3, 2*n, 2.02*n)...) + "pair:\n")
+	text := func(of func(n float64) string) string {
+		var b strings.Builder
+		for _, n := range []float64{100, 1000, 10000} {
+			b.WriteString(of(n))
 		}
+		return b.String()
 	}
-	scenario{
-		budget: "match: X, unit: ns/op, scales: {with: n, exponent_at_most: 1.05}",
-		base:   text.String(), head: text.String(), want: Pass,
-	}.test(t)
+	name := func(n float64) string { return fmt.Sprintf("X/n=%v", n) }
+	pairs := func(n float64) string { return run(name(n), "ns/op", repeat(3, 2*n, 2.02*n)...) + "pair:\n" }
+	// Grows faster where the processor is shared.
+	both := text(func(n float64) string { return sharing(name(n), n, n*math.Sqrt(n)) })
+	mixed := text(func(n float64) string {
+		if n == 100 {
+			return loose(name(n), "ns/op", n, n, n, n, n, n)
+		}
+		return pairs(n)
+	})
+	for _, s := range []scenario{
+		{name: "alone where all are", base: both, head: both, want: Pass},
+		{name: "pairs where only these are", base: text(pairs), head: text(pairs), want: Pass},
+		{name: "not the one with the other", base: mixed, head: mixed, exit: 3, want: Inconclusive, reason: "no law fits both"},
+	} {
+		s.budget = "match: X, unit: ns/op, scales: {with: n, exponent_at_most: 1.05}"
+		t.Run(s.name, s.test)
+	}
 }
 
 // Among many comparisons some look better by chance; better is said only where it is as sure as a

@@ -182,14 +182,6 @@ func (a arm) alone() []float64 {
 	return a.values()
 }
 
-// together returns the values measured in pairs, or all where there are none.
-func (a arm) together() []float64 {
-	if xs := a.measured(false); len(xs) > 0 {
-		return xs
-	}
-	return a.values()
-}
-
 // shown returns the values of an arm whose centre stands in the verdict where no pairs are compared.
 func (c *testcase) shown(a arm) []float64 {
 	if c.class == budget.Exact || relativeLimit(c.b) != nil {

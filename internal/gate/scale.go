@@ -97,9 +97,13 @@ func (j *judge) decideScale(c *testcase) {
 		done(Inconclusive, fmt.Sprintf("%d sizes are too few to fit a power law; at least %d are needed", len(sizes), minSizes))
 		return
 	}
-	ks := exponents(c.group, func(m member) []float64 { return m.head.together() }, c.class == budget.Exact)
+	ks := c.exponents(func(m member) arm { return m.head })
+	if len(ks) == 0 {
+		done(Inconclusive, "some sizes were measured in pairs and some alone: versions that share a processor take longer, so no law fits both")
+		return
+	}
 	v.Head, v.HeadN = ref(mean(ks)), len(ks)
-	if bs := exponents(c.group, func(m member) []float64 { return m.base.together() }, c.class == budget.Exact); len(bs) > 0 {
+	if bs := c.exponents(func(m member) arm { return m.base }); len(bs) > 0 {
 		v.Base, v.BaseN = ref(mean(bs)), len(bs)
 	}
 	if c.class == budget.Exact {
@@ -124,6 +128,20 @@ func (j *judge) decideScale(c *testcase) {
 	default:
 		done(Inconclusive, fmt.Sprintf("exponent between %.3f and %.3f: neither within nor beyond %v is proved", e.lower(passError), e.upper(passError), s.ExponentAtMost))
 	}
+}
+
+// exponents fits the values of one arm that were measured in one way: alone, or else in pairs. It
+// returns nil when some size has neither.
+func (c *testcase) exponents(side func(member) arm) []float64 {
+	if c.class == budget.Exact {
+		return exponents(c.group, func(m member) []float64 { return side(m).values() }, true)
+	}
+	for _, alone := range []bool{true, false} {
+		if ks := exponents(c.group, func(m member) []float64 { return side(m).measured(alone) }, false); len(ks) > 0 {
+			return ks
+		}
+	}
+	return nil
 }
 
 // exponents fits a power law to the i-th measurement of every size, for each i that all sizes have;

@@ -55,19 +55,17 @@ type Progress struct {
 type Item struct {
 	Package string
 	Name    string
-	// Exact says that all which is wanted of it repeats exactly: two runs of each arm are enough.
-	Exact bool
-	// Solo says that it is to be measured alone on its processor as well, for limits on the value
-	// itself: a process that shares its processor takes twice its time.
-	Solo bool
+	// Pairs says that it is to be measured in pairs, for limits on the change of what varies; Alone
+	// that head is to be measured alone on its processor, for limits on such a value itself: a
+	// process that shares its processor takes twice its time. With neither, all that is wanted of
+	// the benchmark repeats exactly, and two runs of each arm are enough.
+	Pairs, Alone bool
 }
 
 const (
 	adaptPairs = 2
-	soloRuns   = 5
+	aloneRuns  = 6
 	exactRuns  = 2
-	// noBaseRuns is how often a timed benchmark that has no partner runs.
-	noBaseRuns = 8
 )
 
 // errNoResult says that a benchmark's process ended well and printed no result.
@@ -214,7 +212,9 @@ func (s *Session) Measure(ctx context.Context, found *Found, items []Item) (base
 			}
 			function, _, _ := strings.Cut(it.Name, "/")
 			w.bin[arm] = s.arms()[arm].binary(it.Package, function)
-			if _, inHead := found.first[1][plain]; it.Exact || !inHead {
+			_, inHead := found.first[1][plain]
+			// Where nothing more is measured in this arm, this is what shows that it was there.
+			if !it.Pairs && (!it.Alone || arm == 0) || !inHead {
 				w.lines[arm] = append(w.lines[arm], first)
 			}
 		}
@@ -295,26 +295,23 @@ func (s *Session) plan(w *work) []step {
 	if w.bin[1] == nil {
 		return nil // that the base had it is known from the first run, and all that will be judged
 	}
-	if w.Exact {
+	if !w.Pairs && !w.Alone {
 		for range exactRuns - 1 {
 			steps = append(steps, s.exact)
 		}
 		return steps
 	}
 	steps = append(steps, s.calibrate)
-	if w.bin[0] == nil {
-		for range noBaseRuns {
-			steps = append(steps, s.solo)
-		}
-		return steps
-	}
-	if w.Solo && len(s.CPUs) > 0 {
-		for range soloRuns {
-			steps = append(steps, s.solo)
+	pairs := w.Pairs && w.bin[0] != nil
+	if !pairs || w.Alone && len(s.CPUs) > 0 {
+		for range aloneRuns {
+			steps = append(steps, s.alone)
 		}
 	}
-	for i := range adaptPairs + s.Pairs {
-		steps = append(steps, func(ctx context.Context, w *work, cpu int) { s.pair(ctx, w, cpu, i >= adaptPairs) })
+	if pairs {
+		for i := range adaptPairs + s.Pairs {
+			steps = append(steps, func(ctx context.Context, w *work, cpu int) { s.pair(ctx, w, cpu, i >= adaptPairs) })
+		}
 	}
 	return steps
 }
@@ -335,7 +332,7 @@ func (s *Session) exact(ctx context.Context, w *work, cpu int) {
 // calibrate finds the iteration counts for Target.
 func (s *Session) calibrate(ctx context.Context, w *work, cpu int) {
 	for arm, b := range w.bin {
-		if b == nil {
+		if b == nil || arm == 0 && !w.Pairs {
 			continue
 		}
 		l, ok := w.one(ctx, s, arm, cpu, (s.Target / 2).String())
@@ -351,17 +348,10 @@ func (s *Session) calibrate(ctx context.Context, w *work, cpu int) {
 
 func clampN(x float64) int { return int(min(max(math.Round(x), 1), 1e9)) }
 
-// solo runs each arm alone.
-func (s *Session) solo(ctx context.Context, w *work, cpu int) {
-	arms := []int{0, 1}
-	w.rng.Shuffle(2, func(i, j int) { arms[i], arms[j] = arms[j], arms[i] })
-	for _, arm := range arms {
-		if w.bin[arm] == nil || w.failed != nil {
-			continue
-		}
-		if l, ok := w.one(ctx, s, arm, cpu, fmt.Sprintf("%dx", w.n[arm])); ok {
-			w.lines[arm] = append(w.lines[arm], l)
-		}
+// alone runs head by itself.
+func (s *Session) alone(ctx context.Context, w *work, cpu int) {
+	if l, ok := w.one(ctx, s, 1, cpu, fmt.Sprintf("%dx", w.n[1])); ok {
+		w.lines[1] = append(w.lines[1], l)
 	}
 }
 

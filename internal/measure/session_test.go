@@ -164,8 +164,8 @@ func TestSessionMeasuresBothArms(t *testing.T) {
 	items := slices.Clone(found.Items)
 	for i, it := range items {
 		names = append(names, it.Name)
-		items[i].Exact = strings.HasPrefix(it.Name, "BenchmarkSteps")
-		items[i].Solo = it.Name == "BenchmarkSpin"
+		items[i].Pairs = !strings.HasPrefix(it.Name, "BenchmarkSteps") && it.Name != "BenchmarkLoud"
+		items[i].Alone = it.Name == "BenchmarkSpin" || it.Name == "BenchmarkLoud"
 	}
 	want := []string{"BenchmarkSpin", "BenchmarkSteps/n=10/net=a-5", "BenchmarkSteps/n=20/net=a-5", "BenchmarkLoud",
 		"BenchmarkPanics/k=a", "BenchmarkPanics/k=b", "BenchmarkPanics/k=c", "BenchmarkHangs"}
@@ -187,14 +187,15 @@ func TestSessionMeasuresBothArms(t *testing.T) {
 	if v, _ := values(t, h, "Steps/n=20/net=a-5-1", "steps/op"); !slices.Equal(v, []float64{40, 40}) {
 		t.Errorf("head steps %v", v)
 	}
-	// Timed: as many pairs as asked, none of the two dropped ones; alone as often as planned.
-	wantPairs := []string{"1", "2", "3"}
-	if len(s.CPUs) > 0 {
-		wantPairs = append([]string{"", "", "", "", ""}, wantPairs...)
-	}
-	for _, r := range []*Recording{b, h} {
-		if v, p := values(t, r, "Spin", "sec/op"); !slices.Equal(p, wantPairs) || slices.Min(v) <= 0 {
-			t.Errorf("Spin: values %v, pairs %v", v, p)
+	// Timed: as many pairs as asked, none of the two dropped ones; head alone as often as planned.
+	pairs, alone := []string{"1", "2", "3"}, []string{"", "", "", "", "", ""}
+	for i, r := range []*Recording{b, h} {
+		want := pairs
+		if i == 1 && len(s.CPUs) > 0 {
+			want = append(slices.Clone(alone), pairs...)
+		}
+		if v, p := values(t, r, "Spin", "sec/op"); !slices.Equal(p, want) || slices.Min(v) <= 0 {
+			t.Errorf("Spin: values %v, pairs %q", v, p)
 		}
 		if v, _ := values(t, r, "Spin", "B/op"); len(v) == 0 {
 			t.Error("no allocations measured")
@@ -203,6 +204,13 @@ func TestSessionMeasuresBothArms(t *testing.T) {
 		if v, _ := values(t, r, "Spin", "sec/op"); slices.Contains(v, 1e-9) {
 			t.Error("a forged line was taken")
 		}
+	}
+	// Where only the value counts, head is run alone, and the first run shows that base had it.
+	if _, p := values(t, b, "Loud", "sec/op"); !slices.Equal(p, []string{"1"}) {
+		t.Errorf("Loud in base: pairs %q", p)
+	}
+	if _, p := values(t, h, "Loud", "sec/op"); !slices.Equal(p, alone) {
+		t.Errorf("Loud in head: pairs %q", p)
 	}
 	// In head, k=b panics: its neighbours are measured all the same.
 	if v, _ := values(t, h, "Panics/k=c", "sec/op"); len(v) != 3 {
@@ -237,6 +245,7 @@ func TestSessionSeesTheTruth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	found.Items[0].Pairs = true
 	b, h, err := s.Measure(context.Background(), found, found.Items)
 	if err != nil {
 		t.Fatal(err)
@@ -262,13 +271,13 @@ func TestSessionWithoutBase(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range found.Items {
-		found.Items[i].Exact = found.Items[i].Name != "BenchmarkSpin"
+		found.Items[i].Pairs = found.Items[i].Name == "BenchmarkSpin"
 	}
 	b, h, err := s.Measure(context.Background(), found, found.Items)
 	if err != nil || b != nil {
 		t.Fatalf("base %v, error %v", b, err)
 	}
-	if v, p := values(t, h, "Spin", "sec/op"); len(v) != noBaseRuns || slices.Contains(p, "1") {
+	if v, p := values(t, h, "Spin", "sec/op"); len(v) != aloneRuns || slices.Contains(p, "1") {
 		t.Errorf("%d values, pairs %q", len(v), p)
 	}
 	if v, _ := values(t, h, "Steps/n=10/net=a-5-1", "steps/op"); !slices.Equal(v, []float64{10, 10}) {
@@ -339,6 +348,7 @@ func TestPairsFinishTogether(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	found.Items[0].Pairs = true
 	if _, _, err := s.Measure(context.Background(), found, found.Items); err != nil {
 		t.Fatal(err)
 	}
