@@ -169,7 +169,8 @@ func TestJudge(t *testing.T) {
 		// The margin test.
 		{name: "unchanged", budget: timeRule, base: a(steady...), head: a(nearly...), exit: 0, want: Pass, reason: "proved within max_rise 10%", also: `"pairs":8`},
 		{name: "slower", budget: timeRule, base: a(steady...), head: a(slower...), exit: 1, want: Fail, reason: "proved beyond max_rise 10%"},
-		{name: "noise", budget: timeRule, base: a(steady...), head: a(wild...), exit: 3, want: Inconclusive, reason: "neither within nor beyond max_rise 10% is proved; it is too close"},
+		{name: "noise", budget: timeRule, base: a(steady...), head: a(wild...), exit: 3, want: Inconclusive, reason: "neither within nor beyond max_rise 10% is proved"},
+		{name: "at the limit", budget: timeRule, base: a(repeat(6, 100)...), head: a(105, 115, 104, 116, 110, 110), exit: 3, want: Inconclusive, reason: "it is too close to the limit to be told by measuring"},
 		{name: "how much more", budget: timeRule, base: a(steady...), head: a(100, 120, 105, 95), exit: 3, want: Inconclusive, reason: "would tell"},
 		{name: "noise is not excused from a real rise", budget: timeRule, base: a(steady...), head: a(250, 380, 260, 350, 280, 370, 290, 320), exit: 1, want: Fail},
 		{name: "noise with warn", budget: timeRule + ", on_inconclusive: warn", base: a(steady...), head: a(wild...), exit: 0, want: Inconclusive, also: `"blocks":false`},

@@ -71,6 +71,14 @@ func TestEstimates(t *testing.T) {
 	near("paired mean", e.mean, 4.5)
 	near("paired se", e.se, math.Sqrt(5.0/12))
 	near("paired df", e.df, 3)
+	// From eight on, the outer fifth is trimmed: of 1, 2, ... 9, 100 the two smallest and largest. Drawn
+	// in, they are 3, 3, 3, 4, 5, 6, 7, 8, 8, 8, whose squared distances from 5.5 sum to 42.5.
+	trimmed := estimatePaired([]float64{9, 1, 8, 2, 100, 7, 3, 6, 4, 5})
+	near("trimmed mean", trimmed.mean, 5.5)
+	near("trimmed se", trimmed.se, math.Sqrt(42.5/(6*5)))
+	near("trimmed df", trimmed.df, 5)
+	near("median beside it", trimmed.median, 5.5)
+	near("seven are not trimmed", estimatePaired([]float64{1, 2, 3, 4, 5, 6, 77}).mean, 14)
 	near("lower", e.lower(0.05), 4.5-2.3533634348*math.Sqrt(5.0/12))
 	near("upper", e.upper(0.05), 4.5+2.3533634348*math.Sqrt(5.0/12))
 	// A sample that repeats claims no infinite precision.

@@ -279,7 +279,8 @@ type work struct {
 	bin       [2]*Binary
 	rng       *mathrand.Rand
 	n         [2]int // iterations of the next run
-	ratios    []float64
+	ratios    []float64 // head over base, in seconds per iteration, of each pair so far
+	base      []float64 // seconds per iteration of base in each
 	lines     [2][]line
 	pairs     int
 	failed    *Failure
@@ -396,14 +397,13 @@ func (s *Session) pair(ctx context.Context, w *work, cpu int, keep bool) {
 	}
 	if base.secPerOp > 0 && head.secPerOp > 0 {
 		w.ratios = append(w.ratios, head.secPerOp/base.secPerOp)
-		recent := slices.Clone(w.ratios[max(0, len(w.ratios)-5):])
-		slices.Sort(recent)
-		// Both shares of one processor together are to take twice the target.
-		w.n[0] = clampN(2 * s.Target.Seconds() / (base.secPerOp))
-		if len(s.CPUs) == 0 {
-			w.n[0] = clampN(s.Target.Seconds() / base.secPerOp)
+		w.base = append(w.base, base.secPerOp)
+		target := s.Target.Seconds()
+		if len(s.CPUs) > 0 {
+			target *= 2 // both shares of one processor together
 		}
-		w.n[1] = clampN(float64(w.n[0]) / recent[len(recent)/2])
+		w.n[0] = clampN(target / recent(w.base))
+		w.n[1] = clampN(float64(w.n[0]) / recent(w.ratios))
 	}
 	if keep {
 		w.pairs++
@@ -411,6 +411,13 @@ func (s *Session) pair(ctx context.Context, w *work, cpu int, keep bool) {
 		w.lines[0] = append(w.lines[0], base)
 		w.lines[1] = append(w.lines[1], head)
 	}
+}
+
+// recent returns the median of the last five values: one disturbed pair must not set the next off.
+func recent(xs []float64) float64 {
+	last := slices.Clone(xs[max(0, len(xs)-5):])
+	slices.Sort(last)
+	return last[len(last)/2]
 }
 
 // run runs one benchmark in a process of its own.
