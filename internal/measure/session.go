@@ -64,7 +64,7 @@ type Item struct {
 
 const (
 	adaptPairs = 2
-	aloneRuns  = 6
+	aloneRuns  = 10
 	exactRuns  = 2
 )
 
@@ -278,7 +278,7 @@ type work struct {
 	Item
 	bin       [2]*Binary
 	rng       *mathrand.Rand
-	n         [2]int // iterations of the next run
+	n         [2]int    // iterations of the next run
 	ratios    []float64 // head over base, in seconds per iteration, of each pair so far
 	base      []float64 // seconds per iteration of base in each
 	lines     [2][]line

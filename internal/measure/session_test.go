@@ -188,7 +188,7 @@ func TestSessionMeasuresBothArms(t *testing.T) {
 		t.Errorf("head steps %v", v)
 	}
 	// Timed: as many pairs as asked, none of the two dropped ones; head alone as often as planned.
-	pairs, alone := []string{"1", "2", "3"}, []string{"", "", "", "", "", ""}
+	pairs, alone := []string{"1", "2", "3"}, make([]string, aloneRuns)
 	for i, r := range []*Recording{b, h} {
 		want := pairs
 		if i == 1 && len(s.CPUs) > 0 {
