@@ -194,4 +194,4 @@ func render(r gate.Result, format string) ([]byte, error) {
 }
 
 // maxMarkdown bounds report.md to what a job summary takes.
-const maxMarkdown = 1_000_000
+const maxMarkdown = report.SummaryLimit

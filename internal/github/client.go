@@ -1,0 +1,270 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	api "github.com/google/go-github/v60/github"
+)
+
+const (
+	callTime  = 15 * time.Second // for one request
+	maxAnswer = 64 << 20         // bytes of one answer: a page of the longest comments is half of it
+	perPage   = 100
+	maxPages  = 100
+)
+
+// A client makes the few calls that a delivery needs, and puts right what go-github v60 leaves open:
+// it sends a bearer token on to the host of a redirect, reads an error of any length, and does not
+// know 429 for a limit. All of go-github is in this file.
+type client struct {
+	api         *api.Client
+	owner, repo string
+	token       Secret
+}
+
+// slug is an owner and a name that cannot be read as more than that in a path. Underscores are in
+// the names of managed users.
+var slug = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9_-]{0,99}))/([A-Za-z0-9._-]{1,100})$`)
+
+// newClient returns a client for the repository of e. The error is of class ErrEnvironment.
+func newClient(e Env, transport http.RoundTripper) (*client, error) {
+	bad := func(what, value, help string) error {
+		return &Error{Class: ErrEnvironment, Doing: "set up access to GitHub", Detail: fmt.Sprintf("%s is %q", what, printable(value)), Help: help}
+	}
+	m := slug.FindStringSubmatch(e.Repository)
+	if m == nil || m[2] == "." || m[2] == ".." {
+		return nil, bad("GITHUB_REPOSITORY", e.Repository, "it must be OWNER/NAME")
+	}
+	base, err := url.Parse(e.APIURL)
+	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		return nil, bad("GITHUB_API_URL", e.APIURL, "it must be an address such as https://api.github.com")
+	}
+	if base.Scheme != "https" && !(base.Scheme == "http" && loopback(base.Hostname())) {
+		return nil, bad("GITHUB_API_URL", e.APIURL, "the token is sent over https only")
+	}
+	if !strings.HasSuffix(base.Path, "/") {
+		base.Path += "/"
+	}
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	c := api.NewClient(&http.Client{
+		Timeout:       callTime,
+		Transport:     guard{next: transport, base: base, token: e.Token},
+		CheckRedirect: sameHost,
+	})
+	c.BaseURL = base
+	c.UserAgent = "perfgate"
+	return &client{api: c, owner: m[1], repo: m[2], token: e.Token}, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// errEmpty stands for an answer without what it must hold. go-github takes an empty one for a
+// success.
+var errEmpty = errors.New("empty answer")
+
+// errOtherHost is what sameHost refuses with.
+var errOtherHost = errors.New("redirect to another host")
+
+func sameHost(req *http.Request, via []*http.Request) error {
+	if first := via[0].URL; req.URL.Scheme != first.Scheme || req.URL.Host != first.Host {
+		return errOtherHost
+	}
+	if len(via) >= 5 {
+		return errors.New("more than 5 redirects")
+	}
+	return nil
+}
+
+// A guard adds the token to requests to its own host only, and bounds what an answer may hold.
+type guard struct {
+	next  http.RoundTripper
+	base  *url.URL
+	token Secret
+}
+
+// RoundTrip sends one request.
+func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme != g.base.Scheme || req.URL.Host != g.base.Host {
+		return nil, errOtherHost
+	}
+	req = req.Clone(req.Context())
+	req.Header.Set("Authorization", "Bearer "+string(g.token))
+	resp, err := g.next.RoundTrip(req)
+	if err == nil {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(resp.Body, maxAnswer), resp.Body}
+	}
+	return resp, err
+}
+
+// A comment is one of a pull request.
+type comment struct {
+	id     int64
+	author string // login
+	body   string
+	url    string // of its web page
+}
+
+func fromAPI(c *api.IssueComment) comment {
+	return comment{id: c.GetID(), author: c.GetUser().GetLogin(), body: c.GetBody(), url: c.GetHTMLURL()}
+}
+
+// comments lists all comments of a pull request, oldest first.
+func (c *client) comments(ctx context.Context, number int) ([]comment, error) {
+	const doing = "list the comments of the pull request"
+	var out []comment
+	opts := &api.IssueListCommentsOptions{ListOptions: api.ListOptions{PerPage: perPage}}
+	for range maxPages {
+		page, resp, err := c.api.Issues.ListComments(ctx, c.owner, c.repo, number, opts)
+		if err != nil {
+			return nil, c.failure(doing, resp, err)
+		}
+		for _, one := range page {
+			out = append(out, fromAPI(one))
+		}
+		if resp.NextPage == 0 {
+			return out, nil
+		}
+		opts.Page = resp.NextPage
+	}
+	return nil, &Error{Class: ErrServer, Doing: doing, Detail: fmt.Sprintf("more than %d pages", maxPages), Help: "the job summary has the report"}
+}
+
+// create adds a comment.
+func (c *client) create(ctx context.Context, number int, body string) (comment, error) {
+	got, resp, err := c.api.Issues.CreateComment(ctx, c.owner, c.repo, number, &api.IssueComment{Body: &body})
+	if err != nil {
+		return comment{}, c.failure("create the comment", resp, err)
+	}
+	if got.GetID() == 0 {
+		return comment{}, c.failure("create the comment", resp, errEmpty)
+	}
+	return fromAPI(got), nil
+}
+
+// edit replaces the text of a comment.
+func (c *client) edit(ctx context.Context, id int64, body string) (comment, error) {
+	got, resp, err := c.api.Issues.EditComment(ctx, c.owner, c.repo, id, &api.IssueComment{Body: &body})
+	if err != nil {
+		return comment{}, c.failure("update the comment", resp, err)
+	}
+	if got.GetID() == 0 {
+		return comment{}, c.failure("update the comment", resp, errEmpty)
+	}
+	return fromAPI(got), nil
+}
+
+// remove deletes a comment. One that is gone already is no error.
+func (c *client) remove(ctx context.Context, id int64) error {
+	resp, err := c.api.Issues.DeleteComment(ctx, c.owner, c.repo, id)
+	if err == nil || resp != nil && resp.StatusCode == http.StatusNotFound {
+		return nil
+	}
+	return c.failure("delete a duplicate of the comment", resp, err)
+}
+
+// head returns the commit that a pull request points at now, and whether it is open.
+func (c *client) head(ctx context.Context, number int) (sha string, open bool, err error) {
+	pr, resp, err := c.api.PullRequests.Get(ctx, c.owner, c.repo, number)
+	if err != nil {
+		return "", false, c.failure("look up the pull request", resp, err)
+	}
+	if pr.GetState() == "" || pr.GetHead().GetSHA() == "" {
+		return "", false, c.failure("look up the pull request", resp, errEmpty)
+	}
+	return pr.GetHead().GetSHA(), pr.GetState() == "open", nil
+}
+
+// login returns the name that the token's comments carry, or "" where GitHub does not tell: it
+// tells people's tokens, not those of jobs and apps.
+func (c *client) login(ctx context.Context) (string, error) {
+	user, resp, err := c.api.Users.Get(ctx, "")
+	if err == nil {
+		return user.GetLogin(), nil
+	}
+	e := c.failure("look up whose token it is", resp, err)
+	if errors.Is(e, ErrForbidden) || errors.Is(e, ErrNotFound) {
+		return "", nil
+	}
+	return "", e
+}
+
+// failure turns what go-github returned into an Error.
+func (c *client) failure(doing string, resp *api.Response, err error) error {
+	e := &Error{Doing: doing, cause: err}
+	var syntax *json.SyntaxError
+	var shape *json.UnmarshalTypeError
+	var late net.Error
+	switch {
+	case errors.Is(err, errOtherHost):
+		e.Class = ErrRedirect
+	case errors.Is(err, context.Canceled):
+		e.Class, e.Detail = ErrNetwork, "interrupted"
+	case errors.As(err, &syntax), errors.As(err, &shape), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errEmpty):
+		e.Class, e.Detail = ErrServer, "its answer is not what GitHub sends"
+	case resp != nil && resp.Response != nil && resp.StatusCode >= 300:
+		message := c.hide(messageOf(err))
+		e.Class = classOf(resp.StatusCode, resp.Header, message)
+		e.Detail = describe(resp.StatusCode, resp.Header, message)
+	case errors.As(err, &late) && late.Timeout():
+		e.Class, e.Detail = ErrNetwork, "it took too long"
+	default:
+		e.Class, e.Detail = ErrNetwork, printable(c.hide(reason(err)))
+	}
+	e.Help = help[e.Class]
+	return e
+}
+
+// messageOf returns the words of an error answer.
+func messageOf(err error) string {
+	var plain *api.ErrorResponse
+	var limit *api.RateLimitError
+	var abuse *api.AbuseRateLimitError
+	switch {
+	case errors.As(err, &limit):
+		return limit.Message
+	case errors.As(err, &abuse):
+		return abuse.Message
+	case errors.As(err, &plain):
+		parts := []string{plain.Message}
+		for _, one := range plain.Errors {
+			parts = append(parts, one.Message)
+		}
+		return strings.TrimSpace(strings.Join(parts, " "))
+	}
+	return ""
+}
+
+// reason drops the address from a failed connection: it is long, and GITHUB_API_URL says it.
+func reason(err error) string {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return err.Error()
+}
+
+// hide takes the token out of a text, should a server repeat it.
+func (c *client) hide(s string) string {
+	if c.token == "" {
+		return s
+	}
+	return strings.ReplaceAll(s, string(c.token), "***")
+}
