@@ -157,6 +157,7 @@ func count(i int, scripts ...[][]byte) (n int) {
 // acknowledgement's loss costs.
 func TestChannelRepeatsSelectively(t *testing.T) {
 	lost, again := 0, 0
+	var took time.Duration
 	for seed := range uint64(30) {
 		a, b := newEnd(protocols.PeerID{2}, seed, protocols.ChannelOptions{}), newEnd(protocols.PeerID{1}, seed, protocols.ChannelOptions{})
 		a.script = messages(seed, 20, 40_000)
@@ -166,6 +167,11 @@ func TestChannelRepeatsSelectively(t *testing.T) {
 		}
 		lost += net.Link(protocols.PeerID{1}, protocols.PeerID{2}).Lost
 		again += a.ch.Stats().Retransmissions
+		took += net.Now()
+	}
+	// What lies before the last datagram of a flight need not wait for the timer.
+	if mean := took / 30; mean > 800*time.Millisecond {
+		t.Errorf("a transfer took %v on average, want at most 800ms", mean)
 	}
 	if lost == 0 || again < lost || float64(again) > 1.15*float64(lost) {
 		t.Errorf("%d datagrams lost, %d sent again", lost, again)
@@ -251,5 +257,23 @@ func TestChannelRefuses(t *testing.T) {
 		if err := ch.Send(make([]byte, n)); !errors.Is(err, protocols.ErrExhausted) {
 			t.Errorf("message of %d bytes: %v", n, err)
 		}
+	}
+}
+
+// A path that reorders is learned: the first burst is mostly sent twice, what follows is not.
+func TestChannelLearnsReordering(t *testing.T) {
+	fragments, again := 0, 0
+	for seed := range uint64(20) {
+		a, b := newEnd(protocols.PeerID{2}, seed, protocols.ChannelOptions{}), newEnd(protocols.PeerID{1}, seed, protocols.ChannelOptions{})
+		a.script = messages(seed, 60, 40_000)
+		talk(t, simnet.Options{Seed: seed, Link: simnet.Link{Delay: 20 * time.Millisecond, Jitter: 5 * time.Millisecond}}, a, b)
+		if a.err != nil || b.err != nil {
+			t.Fatalf("seed %d: %v, %v", seed, a.err, b.err)
+		}
+		fragments += a.ch.Stats().Fragments
+		again += a.ch.Stats().Retransmissions
+	}
+	if again > fragments/2 {
+		t.Errorf("%d of %d datagrams were sent twice though none was lost", again, fragments)
 	}
 }

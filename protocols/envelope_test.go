@@ -113,3 +113,36 @@ func TestResetErrorsAreDistinct(t *testing.T) {
 		}
 	}
 }
+
+// A datagram that arrives twice fills one place, before and after the gap in front of it is closed.
+func TestDuplicatesFillOnePlace(t *testing.T) {
+	c := NewChannel(ChannelOptions{}, TypeAntiEntropy, PeerID{1}, 1, nil)
+	text := "abcdef"
+	for _, seq := range []uint32{2, 4, 2, 0, 2, 0, 1, 4, 1, 2, 3, 3, 4, 5, 5} {
+		f := frame{kind: frameData, seq: seq, data: []byte{text[seq]}}
+		if seq == 0 {
+			f.flags = flagFirst
+		}
+		if seq == 5 {
+			f.flags = flagLast
+		}
+		if err := c.Receive(0, f.append(nil)); err != nil {
+			t.Fatal(err)
+		}
+		held := 0
+		for i := range c.slots {
+			if c.slots[i].full {
+				held++
+			}
+		}
+		if c.gaps != held {
+			t.Fatalf("after %d: %d counted beyond the gap, %d held", seq, c.gaps, held)
+		}
+	}
+	if m, ok := c.Next(); !ok || string(m) != text || c.gaps != 0 || c.next != 6 {
+		t.Errorf("message %q, %v; %d beyond a gap, waiting for %d", m, ok, c.gaps, c.next)
+	}
+	if _, ok := c.Next(); ok {
+		t.Error("a second message")
+	}
+}

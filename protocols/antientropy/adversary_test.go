@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,14 +97,21 @@ func (t *team) batchOf(session, number uint64, rs ...Record) []byte {
 	c := newCheck(session, number)
 	tag := t.tag()
 	b := make([]byte, batchHeader)
-	for _, r := range rs {
+	run, runs := 0, 0
+	for i, r := range rs {
 		id := sha(signed(nil, &tag, &r.Author, r.append(nil, false)))
 		c.add(&id)
-		b = append(append(append(b, r.Author[:]...), 1, 0), r.append(nil, !t.Unsigned)...)
+		if i == 0 || r.Author != rs[i-1].Author {
+			run = len(b) + 32
+			runs++
+			b = append(append(b, r.Author[:]...), 0, 0)
+		}
+		b[run]++
+		b = append(b, r.append(nil, !t.Unsigned)...)
 	}
 	sum := c.sum()
 	copy(b, sum[:])
-	b[checkSize] = byte(len(rs))
+	b[checkSize] = byte(runs)
 	return b
 }
 
@@ -119,7 +127,8 @@ func TestForgeriesChangeNothing(t *testing.T) {
 		}
 		type forgery struct {
 			name   string
-			signed bool // only where signatures are checked
+			signed bool   // only where signatures are checked
+			reason string // part of the error: each forgery must fail for its own sake
 			batch  func(session uint64) []byte
 		}
 		records := func(rs []Record) func(uint64) []byte {
@@ -132,43 +141,43 @@ func TestForgeriesChangeNothing(t *testing.T) {
 				return b
 			}
 		}
-		last := -1
+		content, reason := -1, "check does not fit"
 		if !unsigned {
-			last = -1 - signatureSize // a bit of the content, not of the signature
+			content, reason = -1-signatureSize, "signature" // it is checked first
 		}
 		for _, c := range []forgery{
-			{"author is no member", false, records([]Record{{Kind: Op, Author: stranger, Seq: 1, Signature: make([]byte, 64)}})},
-			{"another record of a number that is held", false, records([]Record{g.signed(Record{Kind: Op, Author: g.Members[0], Seq: 5, Payload: []byte("other")})})},
-			{"number zero", false, records([]Record{g.signed(Record{Kind: Op, Author: g.Members[1]})})},
-			{"number out of nowhere", false, records([]Record{g.signed(Record{Kind: Op, Author: g.Members[1], Seq: 1 << 40})})},
-			{"unknown kind", false, records([]Record{g.signed(Record{Kind: 9, Author: g.Members[1], Seq: 1})})},
-			{"capability of a wrong length", false, records([]Record{g.signed(Record{Kind: Cap, Author: g.Members[1], Seq: 1, Payload: []byte("x")})})},
-			{"fact with a key too long", false, records([]Record{g.signed(Record{Kind: Fact, Author: g.Members[1], Seq: 1, Payload: []byte{9, 0, 1}})})},
-			{"the same record twice", false, records([]Record{good, good})},
-			{"authors out of order", false, func(session uint64) []byte {
+			{"author is no member", false, "no member", records([]Record{{Kind: Op, Author: stranger, Seq: 1, Signature: make([]byte, 64)}})},
+			{"another record of a number that is held", false, "same number", records([]Record{g.signed(Record{Kind: Op, Author: g.Members[0], Seq: 5, Payload: []byte("other")})})},
+			{"number zero", false, "zero or leaps", records([]Record{g.signed(Record{Kind: Op, Author: g.Members[1]})})},
+			{"number out of nowhere", false, "zero or leaps", records([]Record{g.signed(Record{Kind: Op, Author: g.Members[1], Seq: 1 << 24})})},
+			{"unknown kind", false, "unknown kind", records([]Record{g.signed(Record{Kind: 9, Author: g.Members[1], Seq: 1})})},
+			{"capability of a wrong length", false, "capability of", records([]Record{g.signed(Record{Kind: Cap, Author: g.Members[1], Seq: 1, Payload: []byte("x")})})},
+			{"fact with a key too long", false, "fact whose key", records([]Record{g.signed(Record{Kind: Fact, Author: g.Members[1], Seq: 1, Payload: []byte{9, 0, 1}})})},
+			{"the same record twice", false, "numbers out of order", records([]Record{good, good})},
+			{"authors out of order", false, "authors out of order", func(session uint64) []byte {
 				rs := []Record{g.record(1, 1), g.record(2, 1)}
 				slices.SortFunc(rs, func(a, b Record) int { return -slices.Compare(a.Author[:], b.Author[:]) })
 				return g.batchOf(session, 0, rs...)
 			}},
-			{"another session's batch", false, func(session uint64) []byte { return g.batchOf(session+1, 0, good) }},
-			{"another number's batch", false, func(session uint64) []byte { return g.batchOf(session, 1, good) }},
-			{"a flipped bit of content", false, corrupt(last)},
-			{"a flipped bit of the check", false, corrupt(0)},
-			{"cut short", false, func(session uint64) []byte { b := g.batchOf(session, 0, good); return b[:len(b)-1] }},
-			{"one byte more", false, func(session uint64) []byte { return append(g.batchOf(session, 0, good), 0) }},
-			{"empty", false, func(session uint64) []byte { return g.batchOf(session, 0) }},
-			{"signature by another", true, records(forge(func(r *Record) { r.Sign(g.Group, g.keys[g.Members[2]]) }))},
-			{"signature for another group", true, records(forge(func(r *Record) {
+			{"another session's batch", false, "check does not fit", func(session uint64) []byte { return g.batchOf(session+1, 0, good) }},
+			{"another number's batch", false, "check does not fit", func(session uint64) []byte { return g.batchOf(session, 1, good) }},
+			{"a flipped bit of content", false, reason, corrupt(content)},
+			{"a flipped bit of the check", false, "check does not fit", corrupt(0)},
+			{"cut short", false, "cut short", func(session uint64) []byte { b := g.batchOf(session, 0, good); return b[:len(b)-1] }},
+			{"one byte more", false, "left over", func(session uint64) []byte { return append(g.batchOf(session, 0, good), 0) }},
+			{"empty", false, "empty", func(session uint64) []byte { return g.batchOf(session, 0) }},
+			{"signature by another", true, "signature", records(forge(func(r *Record) { r.Sign(g.Group, g.keys[g.Members[2]]) }))},
+			{"signature for another group", true, "signature", records(forge(func(r *Record) {
 				other := g.Group
 				other.ID[0]++
 				r.Sign(other, g.keys[r.Author])
 			}))},
-			{"signature of an unsigned group", true, records(forge(func(r *Record) {
+			{"signature of an unsigned group", true, "signature", records(forge(func(r *Record) {
 				other := g.Group
 				other.Unsigned = true
 				r.Sign(other, g.keys[r.Author])
 			}))},
-			{"signature over other content", true, records(forge(func(r *Record) { r.Payload[0] ^= 1 }))},
+			{"signature over other content", true, "signature", records(forge(func(r *Record) { r.Payload[0] ^= 1 }))},
 		} {
 			if c.signed && unsigned {
 				continue
@@ -182,8 +191,8 @@ func TestForgeriesChangeNothing(t *testing.T) {
 					batch := message{kind: msgBatch, leg: 2, batch: c.batch(session)}
 					return [][]byte{summary.append(nil), batch.append(nil)}
 				})
-				if r.Converged || !errors.Is(r.Err, protocols.ErrVerification) {
-					t.Errorf("ended with %v, want a verification failure", r.Err)
+				if r.Converged || !errors.Is(r.Err, protocols.ErrVerification) || !strings.Contains(r.Err.Error(), c.reason) {
+					t.Errorf("ended with %v, want a verification failure for %q", r.Err, c.reason)
 				}
 				if !errors.Is(crook.err, protocols.ErrVerification) {
 					t.Errorf("the peer was told %v, want refused", crook.err)
@@ -220,36 +229,37 @@ func TestBreachesOfTheSession(t *testing.T) {
 	opening := message{kind: msgSummary, leg: 2, digest: Digest{Epoch: g.Epoch}}
 	summary := opening.append(nil)
 	for _, c := range []struct {
-		name  string
-		reply func(session uint64) [][]byte
-		want  error
+		name   string
+		reply  func(session uint64) [][]byte
+		want   error
+		reason string
 	}{
-		{"done at once", func(uint64) [][]byte { m := message{kind: msgDone, leg: 2}; return [][]byte{m.append(nil)} }, protocols.ErrVerification},
+		{"done at once", func(uint64) [][]byte { m := message{kind: msgDone, leg: 2}; return [][]byte{m.append(nil)} }, protocols.ErrVerification, "out of turn"},
 		{"done for another digest", func(uint64) [][]byte {
 			end := message{kind: msgEnd, leg: 2, digest: Digest{Epoch: g.Epoch}}
 			done := message{kind: msgDone, leg: 4, digest: Digest{Epoch: g.Epoch}}
 			return [][]byte{summary, end.append(nil), done.append(nil)}
-		}, protocols.ErrVerification},
-		{"two summaries", func(uint64) [][]byte { return [][]byte{summary, summary} }, protocols.ErrVerification},
+		}, protocols.ErrVerification, "done with another digest"},
+		{"two summaries", func(uint64) [][]byte { return [][]byte{summary, summary} }, protocols.ErrVerification, "out of turn"},
 		{"a batch after the end", func(session uint64) [][]byte {
 			end := message{kind: msgEnd, leg: 2, digest: Digest{Epoch: g.Epoch}}
 			batch := message{kind: msgBatch, leg: 2, batch: g.batchOf(session, 0, g.record(1, 1))}
 			return [][]byte{summary, end.append(nil), batch.append(nil)}
-		}, protocols.ErrVerification},
-		{"a leg that nothing caused", func(uint64) [][]byte { m := opening; m.leg = 4; return [][]byte{m.append(nil)} }, protocols.ErrVerification},
-		{"the initiator's leg", func(uint64) [][]byte { m := opening; m.leg = 1; return [][]byte{m.append(nil)} }, protocols.ErrVerification},
+		}, protocols.ErrVerification, "out of turn"},
+		{"a leg that nothing caused", func(uint64) [][]byte { m := opening; m.leg = 4; return [][]byte{m.append(nil)} }, protocols.ErrVerification, "leg 4 after leg 1"},
+		{"the initiator's leg", func(uint64) [][]byte { m := opening; m.leg = 1; return [][]byte{m.append(nil)} }, protocols.ErrVerification, "leg 1 after leg 1"},
 		{"a wish for what was never listed", func(uint64) [][]byte {
 			m := message{kind: msgWant, leg: 2, ids: make([]byte, 32)}
 			return [][]byte{summary, m.append(nil)}
-		}, protocols.ErrVerification},
-		{"an unknown message", func(uint64) [][]byte { return [][]byte{{99, 2, 0}} }, protocols.ErrVerification},
-		{"a message over the limit", func(uint64) [][]byte { return [][]byte{summary, make([]byte, 257<<10)} }, protocols.ErrVerification},
+		}, protocols.ErrVerification, "not listed"},
+		{"an unknown message", func(uint64) [][]byte { return [][]byte{{99, 2, 0}} }, protocols.ErrVerification, "unknown type"},
+		{"a message over the limit", func(uint64) [][]byte { return [][]byte{summary, make([]byte, 257<<10)} }, protocols.ErrVerification, "over 262144 bytes"},
 		{"another epoch", func(uint64) [][]byte {
 			m := opening
 			m.digest.Epoch++
 			return [][]byte{m.append(nil)}
-		}, protocols.ErrVersion},
-		{"silence", func(uint64) [][]byte { return nil }, protocols.ErrTimeout},
+		}, protocols.ErrVersion, "epoch is"},
+		{"silence", func(uint64) [][]byte { return nil }, protocols.ErrTimeout, "not through within"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, _ := g.against(t, 0, func(session uint64, m message) [][]byte {
@@ -258,8 +268,8 @@ func TestBreachesOfTheSession(t *testing.T) {
 				}
 				return c.reply(session)
 			})
-			if r.Converged || !errors.Is(r.Err, c.want) {
-				t.Errorf("ended with %v, want %v", r.Err, c.want)
+			if r.Converged || !errors.Is(r.Err, c.want) || !strings.Contains(r.Err.Error(), c.reason) {
+				t.Errorf("ended with %v, want %v for %q", r.Err, c.want, c.reason)
 			}
 		})
 	}
@@ -295,5 +305,63 @@ func TestEquivocationIsFound(t *testing.T) {
 		if a.Digest() != da || b.Digest() != db {
 			t.Error("a log changed")
 		}
+	}
+}
+
+// Ids may be asked for only where they were listed, and each only once.
+func TestWishesAreChecked(t *testing.T) {
+	g := newTeam(2, true)
+	zero := func(m *message) { m.digest = Digest{Epoch: g.Epoch} }
+	for _, c := range []struct {
+		name   string
+		ids    func(listed []byte) [][]byte
+		reason string
+	}{
+		{"what was listed", func(listed []byte) [][]byte { return [][]byte{listed} }, ""},
+		{"an unknown id", func([]byte) [][]byte { return [][]byte{make([]byte, 32)} }, "not listed"},
+		{"all twice", func(listed []byte) [][]byte { return [][]byte{listed, listed} }, "twice"},
+		{"out of order", func(listed []byte) [][]byte { return [][]byte{append(slices.Clone(listed[32:]), listed[:32]...)} }, "out of order"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := 0
+			r, _ := g.against(t, 0, func(session uint64, m message) [][]byte {
+				reply := message{leg: m.leg + 1}
+				zero(&reply)
+				switch m.kind {
+				case msgSummary:
+					// Marks as high as the honest side's, so that it sends nothing of itself.
+					reply.kind, reply.marks = msgSummary, []Mark{{g.Members[0], 10}}
+					end := reply
+					end.kind = msgEnd
+					return [][]byte{reply.append(nil), end.append(nil)}
+				case msgEnd:
+					reply.kind, reply.buckets = msgBuckets, new([bucketCount]uint64)
+				case msgIDs:
+					if !m.last || len(m.ids) != 10*32 {
+						t.Errorf("%d ids listed, want 10 on one page", len(m.ids)/32)
+					}
+					var out [][]byte
+					for _, ids := range c.ids(m.ids) {
+						want := message{kind: msgWant, leg: m.leg + 1, ids: ids}
+						out = append(out, want.append(nil))
+					}
+					reply.kind = msgEnd
+					return append(out, reply.append(nil))
+				case msgBatch:
+					walkBatch(m.batch, false, func(*protocols.PeerID, []byte) error { got++; return nil })
+					return nil
+				}
+				return [][]byte{reply.append(nil)}
+			})
+			switch {
+			case r.Converged:
+				t.Error("converged with a liar")
+			// The liar begins again and again, which takes two rounds each time after the first two.
+			case c.reason == "" && (got != 4*10 || !errors.Is(r.Err, protocols.ErrExhausted) || r.Rounds != 10):
+				t.Errorf("%d records came in %d rounds, %v; want 40 in 10 rounds", got, r.Rounds, r.Err)
+			case c.reason != "" && (got != 0 || !errors.Is(r.Err, protocols.ErrVerification) || !strings.Contains(r.Err.Error(), c.reason)):
+				t.Errorf("%d records came; ended with %v, want %q", got, r.Err, c.reason)
+			}
+		})
 	}
 }

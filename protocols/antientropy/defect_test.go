@@ -97,12 +97,15 @@ func TestFactsAndCapabilitiesConverge(t *testing.T) {
 	insert(a, Record{Kind: Fact, Author: g.Members[0], Seq: 1, Payload: NewFact("colour", []byte("red"))})
 	insert(b, Record{Kind: Fact, Author: g.Members[1], Seq: 1, Payload: NewFact("shape", []byte("round"))})
 	insert(b, Record{Kind: Fact, Author: g.Members[1], Seq: 2, Payload: NewFact("colour", []byte("blue"))})
+	for i, l := range []*Log{a, b} {
+		insert(l, Record{Kind: Fact, Author: l.members[i], Seq: 4, Payload: NewFact("tie", []byte{byte(i)})})
+	}
 	insert(a, Record{Kind: Cap, Author: g.Members[0], Seq: 2, Payload: NewCap(g.Members[1], 0b0111)})
 	insert(b, Record{Kind: Cap, Author: g.Members[1], Seq: 3, Payload: NewCap(g.Members[1], 0b1101)})
 	g.world(t, simnet.Ideal(1), Config{}, a, b).sync(t)
 	for i, l := range []*Log{a, b} {
 		d := l.Digest()
-		if d.Ops.Count != 0 || d.Facts.Count != 3 || d.Caps.Count != 2 {
+		if d.Ops.Count != 0 || d.Facts.Count != 5 || d.Caps.Count != 2 {
 			t.Errorf("replica %d: %+v", i, d)
 		}
 		if v, ok := l.Fact("colour"); !ok || string(v) != "blue" {
@@ -110,6 +113,9 @@ func TestFactsAndCapabilitiesConverge(t *testing.T) {
 		}
 		if v, ok := l.Fact("shape"); !ok || string(v) != "round" {
 			t.Errorf("replica %d: shape %q", i, v)
+		}
+		if v, ok := l.Fact("tie"); !ok || v[0] != 1 {
+			t.Errorf("replica %d: of two facts with one number, %d wins, want the greater author's", i, v)
 		}
 		if m := l.Caps(g.Members[1]); m != 0b0101 {
 			t.Errorf("replica %d: capabilities %b", i, m)

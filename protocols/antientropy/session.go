@@ -186,9 +186,6 @@ func (s *session) onSummary(now time.Duration, m *message) error {
 }
 
 func (s *session) onBatch(m *message) error {
-	if s.remoteEnd {
-		return s.breach("a batch after the end")
-	}
 	applied, duplicates, err := s.log.ApplyBatch(m.batch, s.id, s.batchIn)
 	if err != nil {
 		return fmt.Errorf("sync with %v: %w", s.peer, err)
@@ -211,18 +208,21 @@ func (s *session) onClosing(now time.Duration, m *message) error {
 		s.conclude(now, nil)
 		return nil
 	}
-	// This round began with the leg just received.
-	if int(s.legIn+1)/2 >= s.cfg.MaxRounds {
-		return fmt.Errorf("sync with %v: digests still differ after %d rounds: %w", s.peer, (s.legIn+1)/2, protocols.ErrExhausted)
+	if err := s.nextRound(waitIDs); err != nil {
+		return err
 	}
-	s.nextRound(waitIDs)
 	return s.send(message{kind: msgBuckets, buckets: s.log.buckets()})
 }
 
-func (s *session) nextRound(next stage) {
+// nextRound prepares for comparing ids, unless the rounds are used up. Each side counts for itself.
+func (s *session) nextRound(next stage) error {
+	if rounds := int(s.legIn+1) / 2; rounds >= s.cfg.MaxRounds {
+		return fmt.Errorf("sync with %v: digests still differ after %d rounds: %w", s.peer, rounds, protocols.ErrExhausted)
+	}
 	s.stage = next
 	s.cursor, s.planned, s.remoteEnd, s.endSent = nil, false, false, false
 	s.mine, s.single, s.last, s.listing = nil, nil, nil, false
+	return nil
 }
 
 // plan makes the records of these headers what is to be sent in this round.
@@ -236,7 +236,9 @@ func (s *session) plan(headers []uint32) {
 
 // onBuckets starts the listing of ids.
 func (s *session) onBuckets(m *message) error {
-	s.nextRound(exchange)
+	if err := s.nextRound(exchange); err != nil {
+		return err
+	}
 	s.differ = [len(s.differ)]byte{}
 	for i, b := range s.log.buckets() {
 		if b != m.buckets[i] {
