@@ -318,7 +318,8 @@ func TestWishesAreChecked(t *testing.T) {
 		reason string
 	}{
 		{"what was listed", func(listed []byte) [][]byte { return [][]byte{listed} }, ""},
-		{"an unknown id", func([]byte) [][]byte { return [][]byte{make([]byte, 32)} }, "not listed"},
+		{"an unknown id", func(listed []byte) [][]byte { id := slices.Clone(listed[:32]); id[31] ^= 1; return [][]byte{id} }, "not listed"},
+		{"an id of a part that does not differ", func([]byte) [][]byte { return [][]byte{make([]byte, 32)} }, "not listed"},
 		{"all twice", func(listed []byte) [][]byte { return [][]byte{listed, listed} }, "twice"},
 		{"out of order", func(listed []byte) [][]byte { return [][]byte{append(slices.Clone(listed[32:]), listed[:32]...)} }, "out of order"},
 	} {

@@ -75,6 +75,24 @@ func TestRoundsRunOut(t *testing.T) {
 	}
 }
 
+func TestWishesRunOut(t *testing.T) {
+	g := newTeam(2, true)
+	for _, c := range []struct {
+		max  int
+		want error
+	}{{8, protocols.ErrExhausted}, {9, nil}} {
+		a, b := g.log(t), g.log(t)
+		g.add(t, a, 0, 1, 10)
+		g.add(t, b, 0, 10, 10) // marks agree, nine records are missing
+		w := g.world(t, simnet.Ideal(1), Config{MaxWanted: c.max}, a, b)
+		w.start(t, 0, 1)
+		w.net.Run(time.Hour, nil)
+		if r := w.only(t, 1); !errors.Is(r.Err, c.want) || r.Converged != (c.want == nil) {
+			t.Errorf("at most %d: ended with %v, want %v", c.max, r.Err, c.want)
+		}
+	}
+}
+
 func TestSessionsAreBounded(t *testing.T) {
 	g := newTeam(6, true)
 	logs := make([]*Log, 6)

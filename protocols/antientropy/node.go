@@ -26,6 +26,9 @@ type Config struct {
 	// MaxRounds bounds the rounds of one session; default 10. Two suffice unless logs have holes or
 	// change meanwhile.
 	MaxRounds int
+	// MaxWanted bounds the records that one session asks for by id, which a peer could otherwise
+	// make up without end; default 1,048,576.
+	MaxWanted int
 	// Timeout ends a session that takes longer; default 120 s.
 	Timeout time.Duration
 	// Channel bounds datagrams and retransmissions.
@@ -99,6 +102,7 @@ func NewNode(log *Log, cfg Config) (*Node, error) {
 	set(&cfg.Batch, 128)
 	set(&cfg.MaxSessions, 64)
 	set(&cfg.MaxRounds, 10)
+	set(&cfg.MaxWanted, 1<<20)
 	set(&cfg.Channel.MaxMessage, 256<<10)
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 120 * time.Second

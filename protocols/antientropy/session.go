@@ -10,9 +10,6 @@ import (
 	"github.com/perfgate/perfgate/protocols"
 )
 
-// maxWanted bounds the records that one session asks for by id.
-const maxWanted = 1 << 20
-
 // A stage is what a session waits for.
 type stage int
 
@@ -275,8 +272,8 @@ func (s *session) onIDs(m *message) error {
 		}
 		want = append(want, id[:]...)
 	}
-	if s.wanted += len(want) / 32; s.wanted > maxWanted {
-		return fmt.Errorf("sync with %v: more than %d records to ask for: %w", s.peer, maxWanted, protocols.ErrExhausted)
+	if s.wanted += len(want) / 32; s.wanted > s.cfg.MaxWanted {
+		return fmt.Errorf("sync with %v: more than %d records to ask for: %w", s.peer, s.cfg.MaxWanted, protocols.ErrExhausted)
 	}
 	if m.last {
 		s.stage = exchange
