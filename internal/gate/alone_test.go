@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -55,6 +56,37 @@ func TestScalesFitsOneWayOfMeasuring(t *testing.T) {
 		{name: "not the one with the other", base: mixed, head: mixed, exit: 3, want: Inconclusive, reason: "no law fits both"},
 	} {
 		s.budget = "match: X, unit: ns/op, scales: {with: n, exponent_at_most: 1.05}"
+		t.Run(s.name, s.test)
+	}
+}
+
+// Three in four measurements are disturbed, by up to half: the law shows all the same, either way
+// round.
+func TestScalesFitsTheBestOfABlock(t *testing.T) {
+	text := func(unit string) string {
+		var b strings.Builder
+		r := rand.New(rand.NewPCG(3, 3))
+		for _, n := range []float64{100, 1000, 10000} {
+			var xs []float64
+			for i := range 20 {
+				disturbed := 1.0
+				if i%4 != int(n)%3 {
+					disturbed = 1 + 0.5*r.Float64()
+				}
+				if unit == "MB/s" {
+					disturbed = 1 / disturbed
+				}
+				xs = append(xs, n*disturbed)
+			}
+			b.WriteString(loose(fmt.Sprintf("X/n=%v", n), unit, xs...))
+		}
+		return b.String()
+	}
+	for _, s := range []scenario{
+		{name: "lower", base: text("ns/op"), budget: "match: X, unit: ns/op, scales: {with: n, exponent_at_most: 1.001}", want: Pass, also: `"head_n":5`},
+		{name: "higher", base: text("MB/s"), budget: "match: X, unit: MB/s, scales: {with: n, exponent_at_most: 1.001}", want: Pass, also: `"head_n":5`},
+	} {
+		s.head = s.base
 		t.Run(s.name, s.test)
 	}
 }

@@ -134,40 +134,61 @@ func (j *judge) decideScale(c *testcase) {
 // returns nil when some size has neither.
 func (c *testcase) exponents(side func(member) arm) []float64 {
 	if c.class == budget.Exact {
-		return exponents(c.group, func(m member) []float64 { return side(m).values() }, true)
+		return fit(c.group, func(m member) []float64 {
+			xs := side(m).values()
+			if len(xs) == 0 {
+				return nil
+			}
+			return []float64{median(xs)}
+		})
+	}
+	best := slices.Min[[]float64]
+	if c.dir == budget.Higher {
+		best = slices.Max[[]float64]
 	}
 	for _, alone := range []bool{true, false} {
-		if ks := exponents(c.group, func(m member) []float64 { return side(m).measured(alone) }, false); len(ks) > 0 {
+		ks := fit(c.group, func(m member) []float64 { return bestOf(blockSize, side(m).measured(alone), best) })
+		if len(ks) > 0 {
 			return ks
 		}
 	}
 	return nil
 }
 
-// exponents fits a power law to the i-th measurement of every size, for each i that all sizes have;
-// once, to the medians, where values are exact. It returns nil when a size has none.
-func exponents(group []member, values func(member) []float64, exact bool) []float64 {
+// blockSize is how many measurements of a size that varies make one point of a fit: the best of
+// them. What disturbs a measurement makes it worse, and the sizes are not measured at one moment, so
+// that nothing cancels; the best of four is mostly undisturbed.
+const blockSize = 4
+
+// bestOf returns the best of each block of size values, where these make minPairs blocks at least;
+// otherwise xs.
+func bestOf(size int, xs []float64, best func([]float64) float64) []float64 {
+	if len(xs) < size*minPairs {
+		return xs
+	}
+	var out []float64
+	for ; len(xs) >= size; xs = xs[size:] {
+		out = append(out, best(xs[:size]))
+	}
+	return out
+}
+
+// fit fits a power law to the i-th value of every size, for each i that all sizes have. It returns
+// nil when a size has none.
+func fit(group []member, values func(member) []float64) []float64 {
 	n := math.MaxInt
-	for _, m := range group {
-		n = min(n, len(values(m)))
+	ys := make([][]float64, len(group))
+	for i, m := range group {
+		ys[i] = values(m)
+		n = min(n, len(ys[i]))
 	}
-	if n == 0 {
-		return nil
-	}
-	if exact {
-		n = 1
-	}
-	ks := make([]float64, n)
-	for i := range ks {
+	var ks []float64
+	for i := range n {
 		var lx, ly []float64
-		for _, m := range group {
-			y := values(m)[i]
-			if exact {
-				y = median(values(m))
-			}
-			lx, ly = append(lx, math.Log(m.x)), append(ly, math.Log(y))
+		for k, m := range group {
+			lx, ly = append(lx, math.Log(m.x)), append(ly, math.Log(ys[k][i]))
 		}
-		ks[i] = slope(lx, ly)
+		ks = append(ks, slope(lx, ly))
 	}
 	return ks
 }

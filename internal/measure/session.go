@@ -64,7 +64,7 @@ type Item struct {
 
 const (
 	adaptPairs = 2
-	aloneRuns  = 10
+	aloneRuns  = 20
 	exactRuns  = 2
 )
 
