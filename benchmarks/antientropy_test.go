@@ -190,3 +190,19 @@ func BenchmarkAntiEntropyLoad(b *testing.B) {
 		b.Fatalf("digest %+v, want %+v", d, want)
 	}
 }
+
+// AntiEntropyCreate makes a node for a log that is there already.
+func BenchmarkAntiEntropyCreate(b *testing.B) {
+	l, self := fill(b, 100), team().Members[0]
+	var node *antientropy.Node
+	b.ReportAllocs()
+	for b.Loop() {
+		var err error
+		if node, err = antientropy.NewNode(l, antientropy.Config{Self: self, Seed: 1}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if node.Log() != l || node.Sessions() != 0 {
+		b.Fatalf("the node has another log, or %d sessions", node.Sessions())
+	}
+}

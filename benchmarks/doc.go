@@ -3,7 +3,7 @@
 //
 // # What is counted
 //
-// Benchmarks of computation (DigestCreate, DigestInsert, DigestCompare, AntiEntropyApply,
+// Benchmarks of computation (AntiEntropyCreate, DigestCreate, DigestInsert, DigestCompare, AntiEntropyApply,
 // AntiEntropyLoad) print the time, bytes and allocations of one call as Go does. An ops= key says how
 // many records one call is about, and MB/s how fast it goes through their bytes.
 //

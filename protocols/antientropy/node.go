@@ -81,8 +81,8 @@ type Node struct {
 	log      *Log
 	cfg      Config
 	rng      *rand.Rand
-	sessions []*session // in order of creation
-	closed   [closedKept]closedSession
+	sessions []*session      // in order of creation
+	closed   []closedSession // the last closedKept, as a ring once there are so many
 	closedAt int
 	results  []Result
 	refused  int
@@ -275,8 +275,13 @@ func (n *Node) service(now time.Duration, s *session, out *protocols.Output) {
 		if code == 0 {
 			code = protocols.ResetClosed
 		}
-		n.closed[n.closedAt%closedKept] = closedSession{sessionKey{s.peer, s.id}, code}
-		n.closedAt++
+		c := closedSession{sessionKey{s.peer, s.id}, code}
+		if len(n.closed) < closedKept {
+			n.closed = append(n.closed, c)
+		} else {
+			n.closed[n.closedAt] = c
+			n.closedAt = (n.closedAt + 1) % closedKept
+		}
 	}
 }
 
