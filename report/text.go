@@ -9,7 +9,8 @@ import (
 	"github.com/perfgate/perfgate/internal/gate"
 )
 
-// The most rows of a text report: beyond, passes are only counted, and after them the rest.
+// The most rows of a text report: beyond, the passes of one budget share a row, and then the rest is
+// only counted.
 const (
 	maxPassRows = 50
 	maxTextRows = 200
@@ -27,8 +28,13 @@ func Text(w io.Writer, r gate.Result) error {
 	verdicts := worstFirst(r.Verdicts)
 	var rows [][]string
 	left := map[gate.Kind]int{}
-	for _, v := range verdicts {
-		if v.Verdict == gate.Pass && len(verdicts) > maxPassRows || len(rows) == maxTextRows {
+	grouped := len(verdicts) > maxPassRows
+	for i, v := range verdicts {
+		if v.Verdict == gate.Pass && grouped {
+			rows = append(rows, passRows(verdicts[i:], maxTextRows-len(rows), left)...)
+			break // passes come last
+		}
+		if len(rows) == maxTextRows {
 			left[v.Verdict]++
 			continue
 		}
@@ -38,6 +44,9 @@ func Text(w io.Writer, r gate.Result) error {
 	for i, row := range rows {
 		writeRow(&b, row, widths)
 		v := verdicts[i] // rows leaves out only what comes after
+		if v.Verdict == gate.Pass && grouped {
+			continue
+		}
 		if v.Verdict != gate.Pass {
 			fmt.Fprintf(&b, "    why: %s\n", ascii(v.Reason, maxText))
 			if e := evidence(v); e != "" {
@@ -61,6 +70,33 @@ func Text(w io.Writer, r gate.Result) error {
 	fmt.Fprintf(&b, "%s: %s (exit code %d: %s)\n", o.text, counts(r.Counts), r.ExitCode, o.meaning)
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// passRows returns one row for each budget among verdicts that all passed, worst first: that of its
+// worst, and how many more there are. What does not fit into most rows is counted in left.
+func passRows(verdicts []gate.Verdict, most int, left map[gate.Kind]int) [][]string {
+	var firsts []gate.Verdict
+	more := map[string]int{}
+	for _, v := range verdicts {
+		switch n, seen := more[v.ID]; {
+		case seen:
+			more[v.ID] = n + 1
+		case len(firsts) < most:
+			more[v.ID] = 0
+			firsts = append(firsts, v)
+		default:
+			left[v.Verdict]++
+		}
+	}
+	var rows [][]string
+	for _, v := range firsts {
+		row := textRow(v)
+		if n := more[v.ID]; n > 0 {
+			row[1] += fmt.Sprintf(" and %d more", n)
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 func textRow(v gate.Verdict) []string {
