@@ -1,0 +1,150 @@
+package gate
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/perfgate/perfgate/internal/budget"
+)
+
+// decide fills in the verdict of a testcase.
+func (j *judge) decide(c *testcase) {
+	c.v = Verdict{
+		ID: c.b.ID, Benchmark: c.key.Name, Package: c.key.Package,
+		Unit: c.b.UnitText, TidyUnit: c.b.Unit,
+		Direction: c.dir.String(), Class: string(c.class),
+		Limits: []LimitVerdict{}, Warnings: []string{},
+		Why: c.b.Why, At: fmt.Sprintf("%s:%d", c.b.Pos.File, c.b.Pos.Line),
+	}
+	if c.class == "" {
+		c.v.Class = string(budget.Compute)
+	}
+	if c.group != nil {
+		j.decideScale(c)
+	} else {
+		j.decidePlain(c)
+	}
+	c.v.Blocks = c.v.Verdict != Pass
+	j.lacksBase = j.lacksBase || c.lacksBase
+	warn := c.b.OnInconclusive == budget.Warn && !c.suspect
+	switch c.v.Verdict {
+	case Inconclusive:
+		c.v.Blocks = !warn
+	case Missing:
+		c.v.Blocks = !(j.in.AllowNoBase && c.lacksBase && c.onlyLacksBase(warn))
+	}
+}
+
+// onlyLacksBase reports whether nothing but the base stands between this testcase and a pass; warn
+// says that an absolute limit may be inconclusive. The base concerns the relative limit alone, which
+// comes first.
+func (c *testcase) onlyLacksBase(warn bool) bool {
+	for _, l := range c.v.Limits[1:] {
+		if l.Verdict != Pass && !(warn && l.Verdict == Inconclusive) {
+			return false
+		}
+	}
+	return true
+}
+
+func (j *judge) decidePlain(c *testcase) {
+	v := &c.v
+	if kind, reason := c.unusable(c.head, "head"); kind != "" {
+		if c.base.ms != nil {
+			v.Base = ref(centre(c.b.Unit, c.base.values()))
+			v.BaseN = len(c.base.ms)
+		}
+		v.Verdict, v.Reason = broke(c.head, c.base, kind, reason)
+		return
+	}
+	xs := c.shown(c.head)
+	v.HeadN = len(xs)
+	v.Head = ref(centre(c.b.Unit, xs))
+	var limits []LimitVerdict
+	if l := relativeLimit(c.b); l != nil {
+		limits = append(limits, j.relativeVerdict(c, l))
+	} else {
+		j.describe(c)
+	}
+	if c.b.AtMost != nil {
+		limits = append(limits, j.absoluteVerdict(c, c.b.AtMost, "at_most", +1))
+	}
+	if c.b.AtLeast != nil {
+		limits = append(limits, j.absoluteVerdict(c, c.b.AtLeast, "at_least", -1))
+	}
+	if q, ok := quantileOf(c.b.Unit); ok {
+		j.checkRequests(c, q, limits)
+	}
+	v.Limits = limits
+	v.Verdict, v.Reason = worst(limits)
+}
+
+// broke makes a fail of a head that did not finish what the base did.
+func broke(head, base arm, kind Kind, reason string) (Kind, string) {
+	if head.failure != nil && len(base.ms) > 0 && base.failure == nil {
+		return Fail, reason + "; the base did not fail"
+	}
+	return kind, reason
+}
+
+// worst combines the verdicts of several limits: one that failed decides, then one that could not
+// be judged.
+func worst(limits []LimitVerdict) (Kind, string) {
+	for _, kind := range []Kind{Fail, Missing, Inconclusive} {
+		for _, l := range limits {
+			if l.Verdict == kind {
+				return kind, l.Reason
+			}
+		}
+	}
+	reasons := make([]string, len(limits))
+	for i, l := range limits {
+		reasons[i] = l.Reason
+	}
+	return Pass, strings.Join(reasons, "; ")
+}
+
+// unusable reports why an arm cannot be judged at all, if it cannot. Values that are there and unfit
+// make the testcase suspect.
+func (c *testcase) unusable(a arm, side string) (Kind, string) {
+	switch {
+	case a.set == nil:
+		return Missing, "there are no samples of " + side
+	case a.failure != nil:
+		text := firstLine(a.failure.Text)
+		if text == "" {
+			text = "it failed"
+		}
+		if a.failure.Name == "" || !within(c.key.Name, a.failure.Name) {
+			return Missing, fmt.Sprintf("not measured in %s, whose run ended early: %s", side, text)
+		}
+		return Missing, fmt.Sprintf("%s ran the benchmark and it did not finish: %s", side, text)
+	}
+	for _, d := range a.set.Damage {
+		if d.Name != "" && within(c.key.Name, d.Name) {
+			c.suspect = true
+			return Inconclusive, fmt.Sprintf("a result line of %s is damaged (%s:%d: %s)", side, a.set.File, d.Line, d.Text)
+		}
+	}
+	switch {
+	case a.bench == nil:
+		return Missing, "not measured in " + side + ": deleted, renamed or not run"
+	case len(a.ms) == 0:
+		return Missing, fmt.Sprintf("%s does not print %s", side, c.b.UnitText)
+	case len(a.ms) < a.bench.Lines:
+		c.suspect = true
+		return Inconclusive, fmt.Sprintf("%s prints %s on only %d of %d result lines", side, c.b.UnitText, len(a.ms), a.bench.Lines)
+	}
+	for _, x := range a.values() {
+		switch {
+		case math.IsNaN(x), math.IsInf(x, 0):
+			c.suspect = true
+			return Inconclusive, fmt.Sprintf("%s has a value that is no number (%v)", side, x)
+		case x < 0:
+			c.suspect = true
+			return Inconclusive, fmt.Sprintf("%s has a negative value (%v)", side, x)
+		}
+	}
+	return "", ""
+}
