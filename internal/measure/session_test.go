@@ -240,7 +240,7 @@ func TestSessionSeesTheTruth(t *testing.T) {
 	base := build(t, "base", "2000", "1", "false", "false")
 	head := build(t, "head", "6000", "1", "false", "false")
 	s := newSession(base, head)
-	s.Pairs, s.Target = 5, 20*time.Millisecond
+	s.Pairs, s.Target = 9, 20*time.Millisecond
 	found, err := s.Find(context.Background(), []string{"BenchmarkSpin"})
 	if err != nil {
 		t.Fatal(err)
