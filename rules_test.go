@@ -400,14 +400,11 @@ func (u *unit) global(id *ast.Ident) bool {
 // anyOrder marks a range over a map whose order cannot be seen outside; the reason follows.
 const anyOrder = "any order: "
 
-// unordered is debt: a file here ranges over a map in a way that can be seen. Fix it and drop the line.
-var unordered = []string{"internal/sample/sample.go"}
-
 // checkOrder finds ranges over maps, whose order differs from run to run.
 func checkOrder(u *unit) []violation {
 	var out []violation
 	for _, f := range u.files {
-		if f.test || slices.Contains(unordered, f.path) {
+		if f.test {
 			continue
 		}
 		sorted := map[ast.Node]bool{}

@@ -14,6 +14,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -169,8 +170,8 @@ func (s *Set) checkEnd(spy *lineSpy, results, lastResultLine int) {
 			if b.Name != name {
 				continue
 			}
-			for unit, m := range b.Samples {
-				if len(m) != b.Lines {
+			for _, unit := range slices.Sorted(maps.Keys(b.Samples)) {
+				if len(b.Samples[unit]) != b.Lines {
 					s.Damage = append(s.Damage, Damage{Name: name, Line: spy.line, Text: "the last line is cut: no newline, and unit " + unit + " is not on every line of the benchmark"})
 					return
 				}

@@ -186,3 +186,17 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// The same text always says the same of its damage.
+func TestCutLineNamesOneUnit(t *testing.T) {
+	text := "BenchmarkA 1 1 ns/op 2 B/op 3 allocs/op 4 a/op 5 z/op\nBenchmarkA 1 1 ns/op 2 B"
+	for range 50 {
+		s, err := Read(strings.NewReader(text), "f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(s.Damage) != 1 || !strings.Contains(s.Damage[0].Text, "unit B ") {
+			t.Fatalf("damage: %+v", s.Damage)
+		}
+	}
+}
