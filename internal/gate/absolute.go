@@ -37,8 +37,7 @@ func (j *judge) absoluteVerdict(c *testcase, l *budget.Limit, kind string, side 
 		return lv
 	}
 	// On the values themselves and not their logarithms: counts may be zero.
-	e := estimatePaired(xs)
-	e.se = math.Sqrt(variance(xs) / float64(len(xs)))
+	e := estimateTrimmed(xs)
 	o := e
 	o.mean, o.median = side*e.mean, side*e.median
 	bound := side * l.Value

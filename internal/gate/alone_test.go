@@ -25,6 +25,7 @@ func TestValuesAloneAndChangesTogether(t *testing.T) {
 		{name: "and single runs don't", budget: "match: X, unit: ns/op, max_rise: 10%", base: both, head: sharing("X", 90, 100), want: Pass, not: "no partner"},
 		{name: "other session: alone against alone", budget: "match: X, unit: ns/op, max_rise: 10%", base: mine("1", both), head: mine("2", loose("X", "ns/op", 50, 51, 49, 50, 50)), exit: 3, want: Inconclusive, reason: "another session", also: `"base_n":5`},
 		{name: "other session: pairs against alone", budget: "match: X, unit: ns/op, max_rise: 10%", base: mine("1", loose("X", "ns/op", 50, 51, 49, 50, 50)), head: mine("2", run("X", "ns/op", 120, 121, 119, 120)), exit: 3, want: Inconclusive, reason: "cannot be compared"},
+		{name: "ceiling under one disturbed run in ten", budget: "match: X, unit: ns/op, at_most: 55ns", base: both, head: loose("X", "ns/op", repeat(2, 50, 51, 49, 50, 52, 48, 50, 49, 51, 900)...), want: Pass},
 		{name: "pairs only", budget: "match: X, unit: ns/op, at_most: 70ns", base: both, head: run("X", "ns/op", 100, 101, 99, 100), exit: 1, want: Fail},
 	} {
 		t.Run(s.name, s.test)

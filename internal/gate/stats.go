@@ -39,12 +39,19 @@ func (e estimate) upper(alpha float64) float64 { return e.mean + tQuantile(1-alp
 // trimFrom is the sample size from which the outer fifth on each side is trimmed.
 const trimFrom = 8
 
-// estimatePaired treats xs as independent draws, at least two, and returns their trimmed mean with
+// estimatePaired treats xs as independent log ratios, at least two: estimateTrimmed, with a floor.
+func estimatePaired(xs []float64) estimate {
+	e := estimateTrimmed(xs)
+	e.se = max(e.se, seFloor)
+	return e
+}
+
+// estimateTrimmed treats xs as independent draws, at least two, and returns their trimmed mean with
 // the standard error of Tukey and McLaughlin: the spread of the values once those trimmed are drawn
 // in to the last one kept. One pair that a third process disturbed says nothing about the code, and
 // on a loaded machine there are several; the plain mean and its spread would be made of these. A
 // change of the code moves all pairs, and the trimmed mean with them.
-func estimatePaired(xs []float64) estimate {
+func estimateTrimmed(xs []float64) estimate {
 	g := 0
 	if len(xs) >= trimFrom {
 		g = len(xs) / 5
@@ -59,7 +66,7 @@ func estimatePaired(xs []float64) estimate {
 	n, h := float64(len(s)), float64(len(kept))
 	return estimate{
 		mean:   center,
-		se:     max(math.Sqrt(variance(s)*(n-1)/(h*(h-1))), seFloor),
+		se:     math.Sqrt(variance(s) * (n - 1) / (h * (h - 1))),
 		df:     h - 1,
 		median: median(xs),
 	}
