@@ -34,7 +34,7 @@ func checkCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "base", Usage: "compare with git `REF` or with a FILE of benchmark text, whatever the budgets say"},
 			&cli.StringFlag{Name: "out", Value: ".perfgate", Usage: "`DIR` for " + strings.Join([]string{baseFile, headFile, resultFile, reportFile}, ", ")},
 			allowNoBaseFlag(),
-			&cli.IntFlag{Name: "pairs", Value: 20, Usage: "pairs measured of each timed benchmark"},
+			&cli.IntFlag{Name: "pairs", Value: 30, Usage: "pairs measured of each timed benchmark"},
 			&cli.DurationFlag{Name: "run-time", Value: 60 * time.Millisecond, Usage: "time that one process of a pair measures for"},
 			&cli.DurationFlag{Name: "limit", Value: 5 * time.Minute, Usage: "longest that one benchmark process may take"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of the order of measuring"},

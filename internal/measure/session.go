@@ -64,7 +64,7 @@ type Item struct {
 
 const (
 	adaptPairs = 2
-	aloneRuns  = 20
+	aloneRuns  = 24
 	exactRuns  = 2
 )
 
