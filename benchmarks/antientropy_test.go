@@ -15,7 +15,7 @@ const payloadSize = 256
 // sizes are the numbers of records that the benchmarks run with.
 var sizes = []int{100, 1000, 10000}
 
-// team is a group of four authors, without signatures: these cost about a hundred times all the
+// team is a group of four authors, without signatures: these cost far more than all the
 // rest, and would hide it.
 func team() antientropy.Group {
 	g := antientropy.Group{ID: [32]byte{1}, Epoch: 1, Key: [32]byte{2}, Unsigned: true}

@@ -205,14 +205,9 @@ type texts struct {
 // measure builds and measures what is to be measured.
 func (k *checker) measure(ctx context.Context, headVersion measure.Version, base baseSource, tmp string) (texts, error) {
 	out := texts{base: base.text, baseName: base.name, none: base.none}
-	pattern := k.budgets.Suite
-	if pattern == "" {
-		pattern = "./..."
-	}
-	for _, kv := range [][2]string{{"ImageOS", "ImageVersion"}} {
-		if os, version := os.Getenv(kv[0]), os.Getenv(kv[1]); os != "" {
-			k.session.Environment = append(k.session.Environment, [2]string{"runner", strings.TrimSpace(os + " " + version)})
-		}
+	pattern := suite(k.budgets)
+	if image := os.Getenv("ImageOS"); image != "" {
+		k.session.Environment = [][2]string{{"runner", strings.TrimSpace(image + " " + os.Getenv("ImageVersion"))}}
 	}
 	done := k.show.stage("build head")
 	var err error

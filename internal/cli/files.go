@@ -10,13 +10,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/perfgate/perfgate/internal/budget"
 	"github.com/perfgate/perfgate/internal/gate"
 	"github.com/perfgate/perfgate/internal/sample"
 	"github.com/perfgate/perfgate/report"
 )
 
-// maxSamples bounds a file of samples: some hundred times what a large suite prints.
+// maxSamples bounds a file of samples, far above what a large suite prints.
 const maxSamples = 256 << 20
 
 // writeFile writes a whole file or leaves what was there: a reader never sees half of one, also
@@ -86,6 +88,14 @@ func readBudgets(dir string) (budget.Set, error) {
 	return set, nil
 }
 
+// suite is the package pattern of the benchmarks: every package, unless the budgets say which.
+func suite(set budget.Set) string {
+	if set.Suite == "" {
+		return "./..."
+	}
+	return set.Suite
+}
+
 // readCapped reads at most limit bytes of a regular file.
 func readCapped(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
@@ -129,8 +139,12 @@ func parseSamples(name string, data []byte) (*sample.Set, error) {
 	return set, nil
 }
 
-// readResult reads a result file.
-func readResult(name string) (gate.Result, error) {
+// readResult reads the file that the flag --result names.
+func readResult(c *cli.Context) (gate.Result, error) {
+	if err := required(c, "result"); err != nil {
+		return gate.Result{}, err
+	}
+	name := c.String("result")
 	f, err := os.Open(name)
 	if err != nil {
 		return gate.Result{}, misuse("read the result: %w; perfgate check and perfgate judge --out write one", err)

@@ -109,10 +109,7 @@ func reportCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "out", Usage: "write to `FILE` instead of stdout"},
 		},
 		Action: func(c *cli.Context) error {
-			if err := required(c, "result"); err != nil {
-				return err
-			}
-			r, err := readResult(c.String("result"))
+			r, err := readResult(c)
 			if err != nil {
 				return err
 			}

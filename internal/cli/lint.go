@@ -43,19 +43,15 @@ func lintCommand(s Streams) *cli.Command {
 					return notJudged(fmt.Errorf("make a directory for the test binaries: %w", err))
 				}
 				defer os.RemoveAll(tmp)
-				pattern := set.Suite
-				if pattern == "" {
-					pattern = "./..."
-				}
 				dir, err := filepath.Abs(".")
 				if err != nil {
 					return notJudged(err)
 				}
 				done := newShow(s).stage("build the suite")
-				arm, err := measure.Build(c.Context, measure.System{}, measure.Version{Dir: dir, Ref: "the work tree"}, pattern, tmp)
+				arm, err := measure.Build(c.Context, measure.System{}, measure.Version{Dir: dir, Ref: "the work tree"}, suite(set), tmp)
 				var broken measure.BuildError
 				if errors.As(err, &broken) {
-					return interruptedOr(c.Context, notJudged(fmt.Errorf("%w\nlint --no-build checks the files alone", err)))
+					err = fmt.Errorf("%w\nlint --no-build checks the files alone", err)
 				}
 				if err != nil {
 					return interruptedOr(c.Context, notJudged(err))

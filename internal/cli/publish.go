@@ -23,24 +23,22 @@ func publishCommand(s Streams) *cli.Command {
 			&cli.BoolFlag{Name: "require-publish", Usage: "end with 4 when a delivery fails"},
 		},
 		Action: func(c *cli.Context) error {
-			if err := required(c, "result"); err != nil {
-				return err
-			}
-			r, err := readResult(c.String("result"))
+			r, err := readResult(c)
 			if err != nil {
 				return err
 			}
-			var comment, summary bytes.Buffer
+			var comment bytes.Buffer
 			if err := report.Markdown(&comment, r, report.CommentLimit); err != nil {
 				return notJudged(err)
 			}
-			if err := report.Markdown(&summary, r, report.SummaryLimit); err != nil {
+			summary, err := render(r, "markdown")
+			if err != nil {
 				return notJudged(err)
 			}
 			e := github.FromEnvironment(os.Getenv, func(name string) ([]byte, error) { return readCapped(name, 16<<20) })
 			var p github.Publisher
 			out, failed := p.Publish(c.Context, e, github.Options{
-				Comment: comment.String(), Summary: summary.String(), Key: c.String("key"), Author: c.String("author"),
+				Comment: comment.String(), Summary: string(summary), Key: c.String("key"), Author: c.String("author"),
 			})
 			for _, line := range out.Done {
 				fmt.Fprintln(s.Err, line)

@@ -27,8 +27,8 @@ type Session struct {
 	// find the iteration counts with which both finish together; they are dropped by plan, whatever
 	// they show.
 	Pairs int
-	// Target is the time that one process of a pair measures for. Under about 40 ms the scheduler's
-	// slices show; longer only costs time.
+	// Target is the time that one process of a pair measures for. Where it is not many of the
+	// scheduler's slices these show; longer only costs time.
 	Target time.Duration
 	// Limit ends one process.
 	Limit time.Duration
@@ -200,7 +200,7 @@ func (s *Session) retry(ctx context.Context, found *Found, recs []*Recording, br
 // Measure measures the items and returns the recordings of base and head; base is nil without one.
 // An item that head does not have is not measured further.
 func (s *Session) Measure(ctx context.Context, found *Found, items []Item) (base, head *Recording, err error) {
-	works := make([]*work, len(items))
+	works, steps := make([]*work, len(items)), 0
 	order := mathrand.New(mathrand.NewPCG(s.Seed, 1))
 	for i, it := range items {
 		w := &work{Item: it, rng: mathrand.New(mathrand.NewPCG(s.Seed, uint64(i)+2))}
@@ -218,11 +218,9 @@ func (s *Session) Measure(ctx context.Context, found *Found, items []Item) (base
 				w.lines[arm] = append(w.lines[arm], first)
 			}
 		}
+		w.steps = s.plan(w)
+		steps += len(w.steps)
 		works[i] = w
-	}
-	steps := 0
-	for _, w := range works {
-		steps += len(s.plan(w))
 	}
 	p := s.progress("measure", steps)
 	// Round by round, so that the pairs of one benchmark spread over the session and a disturbance
@@ -230,7 +228,7 @@ func (s *Session) Measure(ctx context.Context, found *Found, items []Item) (base
 	for round := 0; ; round++ {
 		var now []*work
 		for _, w := range works {
-			if round < len(s.plan(w)) {
+			if round < len(w.steps) {
 				now = append(now, w)
 			}
 		}
@@ -240,7 +238,7 @@ func (s *Session) Measure(ctx context.Context, found *Found, items []Item) (base
 		order.Shuffle(len(now), func(i, j int) { now[i], now[j] = now[j], now[i] })
 		if err := each(ctx, s, now, func(w *work, cpu int) {
 			if w.failed == nil {
-				s.plan(w)[round](ctx, w, cpu)
+				w.steps[round](ctx, w, cpu)
 			}
 			p.done(w.Name)
 		}); err != nil {
@@ -277,6 +275,7 @@ func (r *Recording) take(from *Recording) {
 type work struct {
 	Item
 	bin       [2]*Binary
+	steps     []step
 	rng       *mathrand.Rand
 	n         [2]int    // iterations of the next run
 	ratios    []float64 // head over base, in seconds per iteration, of each pair so far

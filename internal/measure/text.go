@@ -19,7 +19,7 @@ type Recording struct {
 	// Config holds goos, goarch and cpu.
 	Config [][2]string
 	units  []string
-	lines  []line
+	lines  []line // benchmark by benchmark, whatever the order of measuring was
 	fails  []Failure
 }
 
@@ -146,7 +146,7 @@ func (r *Recording) WriteTo(w io.Writer) (int64, error) {
 		fmt.Fprintln(&b, u)
 	}
 	pkg, pair := "", 0
-	for _, l := range r.sorted() {
+	for _, l := range r.lines {
 		if l.pkg != pkg {
 			fmt.Fprintf(&b, "pkg: %s\n", l.pkg)
 			pkg = l.pkg
@@ -173,33 +173,6 @@ func (r *Recording) WriteTo(w io.Writer) (int64, error) {
 	}
 	fmt.Fprintf(&b, "# end: %d\n", len(r.lines))
 	return b.WriteTo(w)
-}
-
-// sorted returns the lines by package and benchmark, in order of first appearance, then by pair:
-// the order of measuring is shuffled, and the file must not be.
-func (r *Recording) sorted() []line {
-	type key struct{ pkg, name string }
-	rank := map[key]int{}
-	pkgs := map[string]int{}
-	for _, l := range r.lines {
-		if _, ok := pkgs[l.pkg]; !ok {
-			pkgs[l.pkg] = len(pkgs)
-		}
-		if k := (key{l.pkg, l.name}); rank[k] == 0 {
-			rank[k] = len(rank) + 1
-		}
-	}
-	out := slices.Clone(r.lines)
-	slices.SortStableFunc(out, func(a, b line) int {
-		if d := pkgs[a.pkg] - pkgs[b.pkg]; d != 0 {
-			return d
-		}
-		if d := rank[key{a.pkg, a.name}] - rank[key{b.pkg, b.name}]; d != 0 {
-			return d
-		}
-		return a.pair - b.pair
-	})
-	return out
 }
 
 // oneLine makes text safe to stand in one line of the file.
