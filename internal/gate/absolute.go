@@ -90,7 +90,7 @@ func (j *judge) checkRequests(c *testcase, q float64, limits []LimitVerdict) {
 		for _, m := range reqs {
 			least = min(least, m.Value)
 		}
-		if least >= need && len(reqs) == a.bench.Lines {
+		if least >= need && len(reqs) == len(a.bench.Runs) {
 			continue
 		}
 		for i := range limits {

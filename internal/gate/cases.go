@@ -40,6 +40,7 @@ func (j *judge) plainCases(b *budget.Budget, keys []sample.Key) []*testcase {
 	for _, k := range keys {
 		c := &testcase{b: b, key: k, base: newArm(j.in.Base, k, b.Unit), head: newArm(j.in.Head, k, b.Unit)}
 		c.class = j.class(b, c.base, c.head)
+		c.declared = j.declaredExact(b)
 		c.dir = j.direction(b)
 		out = append(out, c)
 	}
@@ -47,7 +48,7 @@ func (j *judge) plainCases(b *budget.Budget, keys []sample.Key) []*testcase {
 }
 
 func newArm(s *sample.Set, k sample.Key, unit string) arm {
-	a := arm{set: s}
+	a := arm{set: s, unit: unit}
 	if s == nil {
 		return a
 	}
@@ -265,10 +266,10 @@ func (j *judge) direction(b *budget.Budget) budget.Direction {
 // show that they repeat; they cannot be called so beforehand, since maps and pools make some vary.
 func (j *judge) class(b *budget.Budget, base, head arm) budget.Class {
 	switch {
+	case j.declaredExact(b):
+		return budget.Exact
 	case b.Class != "":
 		return b.Class
-	case j.assume(b.Unit) == "exact":
-		return budget.Exact
 	case b.Unit == "B/op" || b.Unit == "allocs/op":
 		if repeats(head.values()) && (len(base.ms) == 0 || repeats(base.values())) {
 			return budget.Exact
@@ -277,14 +278,30 @@ func (j *judge) class(b *budget.Budget, base, head arm) budget.Class {
 	return budget.Compute
 }
 
+// declaredExact reports whether budget or suite call the unit exact.
+func (j *judge) declaredExact(b *budget.Budget) bool {
+	return b.Class == budget.Exact || b.Class == "" && j.assume(b.Unit) == "exact"
+}
+
 // repeats reports whether at least two values agree within 0.1 %.
 func repeats(xs []float64) bool {
 	return len(xs) >= 2 && slices.Max(xs)-slices.Min(xs) <= 0.001*slices.Min(xs)
 }
 
-// noisy counts the statistical comparisons that a testcase takes part in.
+// comparisons counts the statistical comparisons of all testcases.
+func comparisons(cases []*testcase) int {
+	n := 0
+	for _, c := range cases {
+		n += c.noisy()
+	}
+	return n
+}
+
+// noisy counts the statistical comparisons that a testcase may take part in. What is exact by the looks
+// of its values counts, since it may look otherwise once there are more: the error to be shared must
+// not depend on what is measured.
 func (c *testcase) noisy() int {
-	if c.class == budget.Exact {
+	if c.declared {
 		return 0
 	}
 	if c.group != nil {

@@ -132,9 +132,9 @@ func (c *testcase) unusable(a arm, side string) (Kind, string) {
 		return Missing, "not measured in " + side + ": deleted, renamed or not run"
 	case len(a.ms) == 0:
 		return Missing, fmt.Sprintf("%s does not print %s", side, c.b.UnitText)
-	case len(a.ms) < a.bench.Lines:
+	case len(a.ms) < len(a.bench.Runs):
 		c.suspect = true
-		return Inconclusive, fmt.Sprintf("%s prints %s on only %d of %d result lines", side, c.b.UnitText, len(a.ms), a.bench.Lines)
+		return Inconclusive, fmt.Sprintf("%s prints %s on only %d of %d result lines", side, c.b.UnitText, len(a.ms), len(a.bench.Runs))
 	}
 	for _, x := range a.values() {
 		switch {

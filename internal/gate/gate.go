@@ -63,11 +63,7 @@ func Judge(in Input) (Result, error) {
 		return Result{}, j.errs
 	}
 	j.uncovered(cases)
-	comparisons := 0
-	for _, c := range cases {
-		comparisons += c.noisy()
-	}
-	j.alphaFail = failError(comparisons)
+	j.prepare(comparisons(cases))
 	for _, c := range cases {
 		j.decide(c)
 	}
@@ -80,6 +76,8 @@ type judge struct {
 	errs      budget.Problems
 	problems  []string
 	alphaFail float64
+	looks     []int // after how many pairs a decision is looked for; nil is once, at all of them
+	plans     map[int]Plan
 	compared  bool // a relative limit met a base
 	relative  bool // a relative limit was declared and its benchmark measured in head
 	lacksBase bool // a relative limit found no base
@@ -134,11 +132,16 @@ type testcase struct {
 	head  arm
 	group []member // scales only
 	class budget.Class
-	dir   budget.Direction
-	v     Verdict
+	// declared says that the unit is exact by what budget or suite say, not by how its values look.
+	declared bool
+	dir      budget.Direction
+	v        Verdict
 	// lacksBase says that a relative limit had no base to be judged against, through no fault of
 	// the samples.
 	lacksBase bool
+	// undecided says that more pairs may decide a relative limit, unconfirmed that other orders of the
+	// functions would.
+	undecided, unconfirmed bool
 	// suspect says that the samples are unfit, not merely too few: no policy excuses that.
 	suspect bool
 }
@@ -146,6 +149,7 @@ type testcase struct {
 // An arm is one side of a testcase.
 type arm struct {
 	set     *sample.Set
+	unit    string
 	bench   *sample.Benchmark // nil when absent
 	ms      []sample.Measurement
 	failure *sample.Failure
@@ -159,11 +163,13 @@ func (a arm) values() []float64 {
 	return out
 }
 
+func (a arm) run(m sample.Measurement) sample.Run { return a.bench.Runs[m.Run] }
+
 // measured returns the values that were measured alone, or those measured in a pair.
 func (a arm) measured(alone bool) []float64 {
 	var out []float64
 	for _, m := range a.ms {
-		if alone == (m.Pair == "") {
+		if r := a.run(m); r.Layout == "" && alone == (r.Pair == "") {
 			out = append(out, m.Value)
 		}
 	}

@@ -26,6 +26,12 @@ func (j *judge) relativeVerdict(c *testcase, l *budget.Limit) LimitVerdict {
 		return lv
 	}
 	j.compared = true
+	if !c.declared && j.identical(c) {
+		// What was measured of it was measured once, to see that it runs.
+		v.Base, v.Head, v.BaseN, v.HeadN, v.Identical = nil, nil, 0, 0, true
+		lv.Verdict, lv.Reason = Pass, "unchanged: both versions compile to the same test binary, byte for byte"
+		return lv
+	}
 	j.describe(c)
 	base, head := *v.Base, *v.Head
 	if base == 0 {
@@ -77,6 +83,17 @@ func (j *judge) noBase(c *testcase) (kind Kind, reason string) {
 		return Pass, "new: the base does not have this benchmark, so only absolute limits apply"
 	}
 	return Pass, "new: the base does not print this unit, so only absolute limits apply"
+}
+
+// BinaryKey is the provenance key under which both files of one session of measuring say by which
+// digest the test binary of a package, and the files that it may read, are known.
+func BinaryKey(pkg string) string { return "binary." + pkg }
+
+// identical reports whether both versions were the same program.
+func (j *judge) identical(c *testcase) bool {
+	b, h := j.in.Base.Provenance, j.in.Head.Provenance
+	digest := h[BinaryKey(c.key.Package)]
+	return digest != "" && digest == b[BinaryKey(c.key.Package)] && h["session"] != "" && h["session"] == b["session"]
 }
 
 // damaged reports whether the absence of the benchmark from this arm may be the fault of the file.
@@ -166,107 +183,113 @@ func (c *testcase) sign() float64 {
 // noisyRelative is the margin test.
 func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind, string) {
 	v := &c.v
-	bs, hs, paired := j.pair(c)
-	n := min(len(bs), len(hs))
+	p := c.pairing()
+	n := min(len(p.base), len(p.head))
 	if n == 0 {
 		return Inconclusive, "one side was measured in pairs and the other alone: versions that share a processor take longer, so the two cannot be compared"
 	}
-	if slices.Contains(bs, 0) || slices.Contains(hs, 0) {
+	if slices.Contains(p.base, 0) || slices.Contains(p.head, 0) {
 		c.suspect = true
 		return Inconclusive, "one of the measurements is zero: nothing was measured"
 	}
-	var e estimate
-	v.Base, v.Head = ref(centre(c.b.Unit, bs)), ref(centre(c.b.Unit, hs))
-	v.BaseN, v.HeadN = len(bs), len(hs)
-	if paired {
-		v.Pairs = n
+	v.Base, v.Head = ref(centre(c.b.Unit, p.base)), ref(centre(c.b.Unit, p.head))
+	v.BaseN, v.HeadN = len(p.base), len(p.head)
+	what := "measurements on each side"
+	if p.paired {
+		v.Pairs, what = n, "pairs"
 	}
-	if n < minPairs {
-		what := "measurements on each side"
-		if paired {
-			what = "pairs"
-		}
-		return Inconclusive, fmt.Sprintf("%d %s are too few for a unit that varies; at least %d are needed", n, what, minPairs)
+	plan := j.plan(p.paired, n)
+	if n < minPairs || p.paired && n < plan.first() {
+		c.undecided = true
+		return Inconclusive, fmt.Sprintf("%d %s are too few for a unit that varies; at least %d are needed%s", n, what, max(minPairs, plan.first()), j.cut())
 	}
-	if paired {
-		ds := make([]float64, n)
-		for i := range ds {
-			// Not the logarithm of the ratio, which could overflow.
-			ds[i] = math.Log(hs[i]) - math.Log(bs[i])
-		}
-		e = estimatePaired(ds)
-	} else {
-		e = estimateUnpaired(logs(bs), logs(hs))
+	decide := func(limit float64) Decision { return plan.Decide(p.logs(c.sign()), limit) }
+	if !p.paired {
+		e := estimateUnpaired(logs(p.base), logs(p.head))
+		e.mean, e.median = c.sign()*e.mean, c.sign()*e.median
+		decide = func(limit float64) Decision { return j.unpaired(e, n, limit) }
 		c.warn("judged unpaired: repeats of one process are not independent, so the interval is too narrow")
 	}
-	v.Change = ref(finite(math.Expm1(e.mean)))
-	v.Interval = &Interval{Low: finite(math.Expm1(e.lower(passError))), High: finite(math.Expm1(e.upper(passError))), Confidence: 1 - passError}
-	o := e // oriented: more is worse
-	o.mean, o.median = c.sign()*e.mean, c.sign()*e.median
-	tolerable := limit + (tQuantile(1-j.alphaFail, e.df)+tQuantile(1-passError, e.df))*e.se
-	v.Detectable = ref(finite(math.Expm1(c.sign() * tolerable)))
-	stored := j.stored(paired)
-	v.Improved = stored == "" && o.upper(j.alphaFail) < 0
-	switch {
-	case stored != "" && o.lower(j.alphaFail) > 2*limit && o.median > 2*limit:
-		return Fail, fmt.Sprintf("beyond twice %s %s (at least %s)", lv.Kind, lv.Text, percent(math.Expm1(c.sign()*o.lower(j.alphaFail))))
-	case stored != "":
-		return Inconclusive, "time against a stored sample proves nothing: " + stored
-	case o.lower(j.alphaFail) > limit && o.median > limit:
-		return Fail, fmt.Sprintf("proved beyond %s %s: at least %s", lv.Kind, lv.Text, percent(math.Expm1(c.sign()*o.lower(j.alphaFail))))
-	case o.upper(passError) < limit:
-		return Pass, fmt.Sprintf("proved within %s %s: at worst %s", lv.Kind, lv.Text, percent(math.Expm1(c.sign()*o.upper(passError))))
+	d := decide(limit)
+	if p.paired {
+		v.Pairs, v.BaseN, v.HeadN = d.Pairs, d.Pairs, d.Pairs
+		// Head as base and the change, since medians of the two need not differ as the pairs do.
+		v.Base = ref(centre(c.b.Unit, p.base[:d.Pairs]))
+		v.Head = ref(finite(*v.Base * math.Exp(c.sign()*d.Mean)))
+		v.OwnTime = p.own
 	}
-	return Inconclusive, fmt.Sprintf("between %s and %s: neither within nor beyond %s %s is proved%s",
-		percent(v.Interval.Low), percent(v.Interval.High), lv.Kind, lv.Text, j.more(o, n, limit))
+	v.Change = ref(finite(math.Expm1(c.sign() * d.Mean)))
+	ends := []float64{finite(math.Expm1(c.sign() * d.Low)), finite(math.Expm1(c.sign() * d.High))}
+	v.Interval = &Interval{Low: slices.Min(ends), High: slices.Max(ends), Confidence: d.Confidence}
+	v.Detectable = ref(finite(math.Expm1(c.sign() * d.Detectable)))
+	text := lv.Kind + " " + lv.Text
+	if stored := j.stored(p.paired); stored != "" {
+		if twice := decide(2 * limit); twice.Kind == Fail {
+			return Fail, fmt.Sprintf("beyond twice %s (at least %s)", text, percent(math.Expm1(c.sign()*twice.FailLow)))
+		}
+		return Inconclusive, "time against a stored sample proves nothing: " + stored
+	}
+	v.Improved = d.Better
+	switch d.Kind {
+	case Fail:
+		if kind, reason := j.layouts(c, p, d, limit, text); kind != "" {
+			return kind, reason
+		}
+		return Fail, fmt.Sprintf("proved beyond %s: at least %s", text, percent(math.Expm1(c.sign()*d.FailLow)))
+	case Pass:
+		// What rose in wall time alone is waiting that the clock of the process does not show. It must
+		// not pass; nor is it proved, since two processes on one processor wait for each other.
+		if p.own && plan.Decide(p.wallLogs(c.sign()), limit).Kind == Fail {
+			v.Improved = false
+			return Inconclusive, fmt.Sprintf("the time that the processes ran is within %s, but wall time is beyond it: head waits more, which pairs on one processor cannot measure; say class: waiting", text)
+		}
+		return Pass, fmt.Sprintf("proved within %s: at worst %s", text, percent(math.Expm1(c.sign()*d.High)))
+	}
+	c.undecided = d.Pairs < plan.last()
+	return Inconclusive, fmt.Sprintf("between %s and %s: neither within nor beyond %s is proved%s%s",
+		percent(v.Interval.Low), percent(v.Interval.High), text, j.more(d, limit), j.cut())
+}
+
+// unpaired makes a decision of an estimate from n unpaired measurements on each side, in one look.
+func (j *judge) unpaired(e estimate, n int, limit float64) Decision {
+	d := Decision{
+		Kind: Inconclusive, Pairs: n, Mean: e.mean, median: e.median, se: e.se, Confidence: 1 - passError,
+		Low: e.lower(passError), High: e.upper(passError), FailLow: e.lower(j.alphaFail),
+		Better:     e.upper(betterError) < 0,
+		Detectable: limit + (tQuantile(1-j.alphaFail, e.df)+tQuantile(1-passError, e.df))*e.se,
+	}
+	switch {
+	case d.FailLow > limit && e.median > limit:
+		d.Kind = Fail
+	case d.High < limit:
+		d.Kind = Pass
+	}
+	return d
+}
+
+// cut says that measuring ended before its plan did, where it did.
+func (j *judge) cut() string {
+	if why := j.in.Head.Provenance["stopped"]; why != "" {
+		return "; measuring was stopped: " + why
+	}
+	return ""
 }
 
 // more says how much evidence would decide.
-func (j *judge) more(o estimate, n int, limit float64) string {
-	alpha, gap := passError, limit-o.mean
+func (j *judge) more(d Decision, limit float64) string {
+	alpha, gap := passError, limit-d.Mean
 	if gap < 0 {
 		alpha, gap = j.alphaFail, -gap
 	}
 	if gap == 0 {
 		return ""
 	}
-	r := tQuantile(1-alpha, o.df) * o.se / gap
-	need := math.Ceil(float64(n) * r * r)
+	r := tQuantile(1-alpha, max(float64(trimmed(d.Pairs))-1, 1)) * d.se / gap
+	need := math.Ceil(float64(d.Pairs) * r * r)
 	if need > 1000 {
 		return "; it is too close to the limit to be told by measuring"
 	}
-	return fmt.Sprintf("; about %.0f would tell", max(need, float64(n+1)))
-}
-
-// pair returns the values to compare. Measurements are pairs when both carry the same value of the
-// key pair and come from one session of measuring.
-func (j *judge) pair(c *testcase) (base, head []float64, paired bool) {
-	if c.base.set.Provenance["session"] == c.head.set.Provenance["session"] {
-		byPair := map[string][]float64{}
-		for _, m := range c.head.ms {
-			byPair[m.Pair] = append(byPair[m.Pair], m.Value)
-		}
-		for _, m := range c.base.ms {
-			if q := byPair[m.Pair]; m.Pair != "" && len(q) > 0 {
-				base, head = append(base, m.Value), append(head, q[0])
-				byPair[m.Pair] = q[1:]
-				paired = true
-			}
-		}
-	}
-	if !paired {
-		for _, single := range []bool{true, false} {
-			b, h := c.base.measured(single), c.head.measured(single)
-			if len(b) > 0 && len(h) > 0 {
-				return b, h, false
-			}
-		}
-		return nil, nil, false
-	}
-	if lost := max(len(c.base.measured(false)), len(c.head.measured(false))) - len(base); lost > 0 {
-		c.warn(fmt.Sprintf("%d measurements have no partner and were left out", lost))
-	}
-	return base, head, true
+	return fmt.Sprintf("; about %.0f would tell", max(need, float64(d.Pairs+1)))
 }
 
 // stored says why times of the base cannot prove a pass, if they cannot: they were taken on another

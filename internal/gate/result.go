@@ -31,8 +31,7 @@ type Result struct {
 
 // Counts counts verdicts by kind. New counts those (counted by their kind too) whose benchmark or
 // unit the base does not have, so that only absolute limits were judged. Improved counts
-// verdicts whose change is proved better than zero, at the confidence
-// of a fail.
+// verdicts whose change is proved better than zero, which is wrong of one unchanged benchmark in 200.
 type Counts struct {
 	Pass         int `json:"pass"`
 	Fail         int `json:"fail"`
@@ -104,6 +103,14 @@ type Verdict struct {
 	// which have none, and where nothing was compared. Confidence is that of the upper and of the
 	// lower bound taken singly, such as 0.95.
 	Interval *Interval `json:"interval"`
+	// OwnTime says that times are those in which the process ran or waited for something other than a
+	// processor, as its own clock says, and not wall time: processes that share a processor do not
+	// disturb these.
+	OwnTime bool `json:"own_time,omitempty"`
+	// Identical says that both versions compile to the same binary, so that nothing was compared.
+	Identical bool `json:"identical,omitempty"`
+	// Layouts counts the other orders of the functions in the binary in which a close fail was measured.
+	Layouts int `json:"layouts,omitempty"`
 	// Pairs counts pairs of measurements; for unpaired samples it is 0 and BaseN and HeadN count.
 	Pairs int `json:"pairs"`
 	BaseN int `json:"base_n"`

@@ -32,7 +32,7 @@ func (j *judge) scaleGroups(b *budget.Budget, keys []sample.Key) []*testcase {
 		g := sample.Key{Package: k.Package, Name: rest}
 		c := index[g]
 		if c == nil {
-			c = &testcase{b: b, key: g, class: budget.Exact, dir: j.direction(b), group: []member{}}
+			c = &testcase{b: b, key: g, class: budget.Exact, declared: j.declaredExact(b), dir: j.direction(b), group: []member{}}
 			index[g] = c
 			out = append(out, c)
 		}

@@ -18,6 +18,10 @@ const seFloor = 0.0001
 // passError is the chance taken of passing a benchmark that sits exactly at its limit.
 const passError = 0.05
 
+// betterError is the chance taken of calling one that did not change improved. Nothing rests on it
+// but a remark.
+const betterError = 0.005
+
 // failError is the chance taken of failing one that sits exactly at its limit, when comparisons
 // noisy comparisons are judged together: 5 % for the whole suite, shared out evenly (Bonferroni).
 // It has a floor since the tails of real noise, and of the t distribution fitted to it, cannot be
@@ -39,6 +43,14 @@ func (e estimate) upper(alpha float64) float64 { return e.mean + tQuantile(1-alp
 // trimFrom is the sample size from which the outer fifth on each side is trimmed.
 const trimFrom = 8
 
+// trimmed returns how many of n values are kept.
+func trimmed(n int) int {
+	if n < trimFrom {
+		return n
+	}
+	return n - 2*(n/5)
+}
+
 // estimatePaired treats xs as independent log ratios, at least two: estimateTrimmed, with a floor.
 func estimatePaired(xs []float64) estimate {
 	e := estimateTrimmed(xs)
@@ -52,10 +64,7 @@ func estimatePaired(xs []float64) estimate {
 // on a loaded machine there are several; the plain mean and its spread would be made of these. A
 // change of the code moves all pairs, and the trimmed mean with them.
 func estimateTrimmed(xs []float64) estimate {
-	g := 0
-	if len(xs) >= trimFrom {
-		g = len(xs) / 5
-	}
+	g := (len(xs) - trimmed(len(xs))) / 2
 	s := slices.Clone(xs)
 	slices.Sort(s)
 	kept := s[g : len(s)-g]

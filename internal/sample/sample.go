@@ -48,22 +48,38 @@ type Set struct {
 
 	units benchfmt.UnitMetadataMap
 	index map[Key]*Benchmark
+	words map[string]string
 }
+
+// MaxRuns is how many result lines of one benchmark are kept, the first ones; more than any decision
+// waits for. So what a Set takes of memory grows with the number of benchmarks and not with the
+// length of the text.
+const MaxRuns = 1000
 
 // A Benchmark is the samples of one benchmark, one per unit.
 type Benchmark struct {
 	Key
-	// Lines counts result lines; a unit with fewer measurements than Lines was missing from some.
-	Lines int
+	// Runs are the result lines in file order, at most MaxRuns; a unit with fewer measurements was
+	// missing from some.
+	Runs []Run
+	// Dropped counts the result lines that came after MaxRuns.
+	Dropped int
 	// Samples holds, by tidied unit (sec/op, B/op), the measurements in file order.
 	Samples map[string][]Measurement
 }
 
-// A Measurement is one number from one result line, in the tidied unit. Pair is the value of the
-// file configuration key pair in force, or empty.
+// A Run is how one result line was measured: the values of the file configuration keys in force,
+// each empty where the key is not there.
+type Run struct {
+	Pair   string // lines of base and head with the same are a pair
+	Layout string // the seed of the order in which the linker laid out the functions
+	Method string // how a pair was run where not as the file's provenance says: interleaved
+}
+
+// A Measurement is one number from one result line, in the tidied unit.
 type Measurement struct {
 	Value float64
-	Pair  string
+	Run   int // index into Runs
 }
 
 // A Failure is a benchmark that ended in an error, a crash or a timeout. Name is empty when the
@@ -95,6 +111,7 @@ func Read(r io.Reader, file string) (*Set, error) {
 		Provenance:  map[string]string{},
 		Environment: map[string]string{},
 		index:       map[Key]*Benchmark{},
+		words:       map[string]string{},
 	}
 	spy := &lineSpy{r: r, set: s}
 	br := benchfmt.NewReader(spy, file)
@@ -122,6 +139,23 @@ func Read(r io.Reader, file string) (*Set, error) {
 	return s, nil
 }
 
+// intern returns one copy of a word that many lines have.
+func (s *Set) intern(word string) string {
+	if word == "" {
+		return ""
+	}
+	if w, ok := s.words[word]; ok {
+		return w
+	}
+	if len(s.words) < maxWords {
+		s.words[word] = word
+	}
+	return word
+}
+
+// maxWords bounds the words that are shared, so that a text of ever new ones fills no memory.
+const maxWords = 1 << 14
+
 func (s *Set) add(rec *benchfmt.Result) {
 	_, line := rec.Pos()
 	key := Key{Package: rec.GetConfig("pkg"), Name: StripProcs(rec.Name.String())}
@@ -131,15 +165,20 @@ func (s *Set) add(rec *benchfmt.Result) {
 		s.index[key] = b
 		s.Benchmarks = append(s.Benchmarks, b)
 	}
-	if len(s.Benchmarks) == 1 && b.Lines == 0 {
+	if len(s.Benchmarks) == 1 && len(b.Runs) == 0 {
 		for _, k := range []string{"goos", "goarch", "cpu"} {
 			if v := rec.GetConfig(k); v != "" {
 				s.Environment[k] = v
 			}
 		}
 	}
-	b.Lines++
-	pair := rec.GetConfig("pair")
+	if len(b.Runs) == MaxRuns {
+		b.Dropped++
+		return
+	}
+	b.Runs = append(b.Runs, Run{
+		Pair: s.intern(rec.GetConfig("pair")), Layout: s.intern(rec.GetConfig("layout")), Method: s.intern(rec.GetConfig("method")),
+	})
 	for i, v := range rec.Values {
 		// benchfmt leaves the unit of a value that tidying does not change as it is: 0 ns/op.
 		unit := Tidy(v.Unit)
@@ -147,7 +186,7 @@ func (s *Set) add(rec *benchfmt.Result) {
 			s.Damage = append(s.Damage, Damage{Name: key.Name, Line: line, Text: "unit " + unit + " stands twice on one line"})
 			continue
 		}
-		b.Samples[unit] = append(b.Samples[unit], Measurement{Value: v.Value, Pair: pair})
+		b.Samples[unit] = append(b.Samples[unit], Measurement{Value: v.Value, Run: len(b.Runs) - 1})
 	}
 }
 
@@ -171,7 +210,7 @@ func (s *Set) checkEnd(spy *lineSpy, results, lastResultLine int) {
 				continue
 			}
 			for _, unit := range slices.Sorted(maps.Keys(b.Samples)) {
-				if len(b.Samples[unit]) != b.Lines {
+				if len(b.Samples[unit]) != len(b.Runs) {
 					s.Damage = append(s.Damage, Damage{Name: name, Line: spy.line, Text: "the last line is cut: no newline, and unit " + unit + " is not on every line of the benchmark"})
 					return
 				}

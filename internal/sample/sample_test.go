@@ -41,10 +41,10 @@ func TestReadWhole(t *testing.T) {
 		t.Fatalf("damage %v, failures %v", s.Damage, s.Failures)
 	}
 	b := s.Lookup(Key{"example.com/a", "Sync/ops=100/net=ideal"})
-	if b == nil || b.Lines != 2 {
+	if b == nil || len(b.Runs) != 2 {
 		t.Fatalf("benchmark %+v", b)
 	}
-	if got := b.Samples["sec/op"]; len(got) != 2 || got[0].Pair != "1" || got[1].Pair != "2" || got[1].Value < 1.59e-6 || got[1].Value > 1.61e-6 {
+	if got := b.Samples["sec/op"]; len(got) != 2 || b.Runs[got[0].Run].Pair != "1" || b.Runs[got[1].Run].Pair != "2" || got[1].Value < 1.59e-6 || got[1].Value > 1.61e-6 {
 		t.Errorf("sec/op %v", got)
 	}
 	if s.Better("rounds/op") != "lower" || s.Assume("rounds/op") != "exact" || s.Better("sec/op") != "lower" || s.Better("odd/op") != "" {
@@ -176,8 +176,8 @@ func FuzzRead(f *testing.F) {
 		}
 		for _, b := range s.Benchmarks {
 			for u, m := range b.Samples {
-				if len(m) == 0 || len(m) > b.Lines {
-					t.Fatalf("%s %s: %d measurements on %d lines", b.Name, u, len(m), b.Lines)
+				if len(m) == 0 || len(m) > len(b.Runs) {
+					t.Fatalf("%s %s: %d measurements on %d lines", b.Name, u, len(m), len(b.Runs))
 				}
 			}
 			if s.Lookup(b.Key) != b {

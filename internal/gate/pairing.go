@@ -1,0 +1,196 @@
+package gate
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/perfgate/perfgate/internal/sample"
+)
+
+// prepare sets what depends on how many comparisons are judged together and on how the samples were
+// taken. Samples of perfgate's own say after how many pairs their measuring looked for a decision, and
+// among how many comparisons: the same looks at the same pairs give the same verdicts.
+func (j *judge) prepare(comparisons int) {
+	p := j.in.Head.Provenance
+	if n, err := strconv.Atoi(p["comparisons"]); err == nil {
+		comparisons = max(comparisons, n)
+	}
+	j.alphaFail = failError(comparisons)
+	j.plans = map[int]Plan{}
+	if j.in.Base == nil || j.in.Base.Provenance["session"] != p["session"] {
+		return
+	}
+	for _, f := range strings.Fields(p["looks"]) {
+		n, err := strconv.Atoi(f)
+		if err != nil || n < minPairs || n > sample.MaxRuns || len(j.looks) > 0 && n <= j.looks[len(j.looks)-1] {
+			j.problem(fmt.Sprintf("head: the looks %q are not growing numbers of pairs from %d on", p["looks"], minPairs))
+			j.looks = nil
+			return
+		}
+		j.looks = append(j.looks, n)
+	}
+}
+
+// plan returns the test for n pairs.
+func (j *judge) plan(paired bool, n int) Plan {
+	looks := j.looks
+	if len(looks) == 0 || !paired {
+		looks = []int{max(n, minPairs)}
+	}
+	last := looks[len(looks)-1]
+	p, ok := j.plans[last]
+	if !ok {
+		p = newPlan(looks, j.alphaFail)
+		j.plans[last] = p
+	}
+	return p
+}
+
+// A pairing is the measurements of a testcase that are compared, base[i] with head[i] where they are
+// pairs.
+type pairing struct {
+	base, head []float64
+	paired     bool
+	// own says that base and head are times by the processes' own clocks; wall are then the logarithms
+	// of the ratios of what the clock on the wall showed.
+	own  bool
+	wall []float64
+	// layouts are the pairs whose binaries the linker laid out in another order, by its seed.
+	layouts []layout
+}
+
+// A layout is the pairs of one order of the functions.
+type layout struct {
+	seed       string
+	base, head []float64
+}
+
+// logs returns the logarithms of the ratios of head to base, more being worse.
+func (p pairing) logs(sign float64) []float64 { return logRatios(p.base, p.head, sign) }
+
+func (p pairing) wallLogs(sign float64) []float64 {
+	out := make([]float64, len(p.wall))
+	for i, d := range p.wall {
+		out[i] = sign * d
+	}
+	return out
+}
+
+func logRatios(base, head []float64, sign float64) []float64 {
+	out := make([]float64, len(base))
+	for i := range out {
+		// Not the logarithm of the ratio, which could overflow.
+		out[i] = sign * (math.Log(head[i]) - math.Log(base[i]))
+	}
+	return out
+}
+
+// pairing returns the values to compare. Measurements are pairs when both carry the same value of the
+// key pair and come from one session of measuring.
+func (c *testcase) pairing() pairing {
+	var p pairing
+	if c.base.set.Provenance["session"] == c.head.set.Provenance["session"] {
+		p = c.pairs()
+	}
+	if p.paired {
+		return p
+	}
+	for _, single := range []bool{true, false} {
+		b, h := c.base.measured(single), c.head.measured(single)
+		if len(b) > 0 && len(h) > 0 {
+			return pairing{base: b, head: h}
+		}
+	}
+	return pairing{}
+}
+
+func (c *testcase) pairs() pairing {
+	type place struct{ layout, pair string }
+	waiting := map[place][]sample.Measurement{}
+	for _, m := range c.head.ms {
+		r := c.head.run(m)
+		waiting[place{r.Layout, r.Pair}] = append(waiting[place{r.Layout, r.Pair}], m)
+	}
+	var pairs [][2]sample.Measurement
+	p, seeds, own := pairing{}, map[string]int{}, true
+	for _, b := range c.base.ms {
+		r := c.base.run(b)
+		q := waiting[place{r.Layout, r.Pair}]
+		if r.Pair == "" || len(q) == 0 {
+			continue
+		}
+		h := q[0]
+		waiting[place{r.Layout, r.Pair}] = q[1:]
+		own = own && c.base.own(b) > 0 && c.head.own(h) > 0
+		pairs = append(pairs, [2]sample.Measurement{b, h})
+	}
+	p.own = own
+	for _, pair := range pairs {
+		b, h := pair[0].Value, pair[1].Value
+		layoutSeed := c.base.run(pair[0]).Layout
+		if own {
+			if layoutSeed == "" {
+				p.wall = append(p.wall, math.Log(h)-math.Log(b))
+			}
+			b, h = c.base.own(pair[0]), c.head.own(pair[1])
+		}
+		if layoutSeed == "" {
+			p.base, p.head, p.paired = append(p.base, b), append(p.head, h), true
+			continue
+		}
+		i, ok := seeds[layoutSeed]
+		if !ok {
+			i = len(p.layouts)
+			seeds[layoutSeed] = i
+			p.layouts = append(p.layouts, layout{seed: layoutSeed})
+		}
+		l := &p.layouts[i]
+		l.base, l.head = append(l.base, b), append(l.head, h)
+	}
+	if lost := max(len(c.base.measured(false)), len(c.head.measured(false))) - len(p.base); lost > 0 && p.paired {
+		c.warn(fmt.Sprintf("%d measurements have no partner and were left out", lost))
+	}
+	return p
+}
+
+// The units in which a process says how long it ran within the timer of a benchmark, and how long it
+// neither ran nor waited for a processor.
+const (
+	cpuUnit     = "cpu-sec/op"
+	blockedUnit = "blocked-sec/op"
+)
+
+// own returns a time or a rate as it would be had the process had its processor to itself, by what its
+// own clock says; 0 where that is not known or the unit is of another kind.
+func (a arm) own(m sample.Measurement) float64 {
+	cpu, ok := a.at(cpuUnit, m.Run)
+	blocked, ok2 := a.at(blockedUnit, m.Run)
+	sec, ok3 := a.at("sec/op", m.Run)
+	if !ok || !ok2 || !ok3 || !(cpu > 0) || !(blocked >= 0) || !(sec > 0) || math.IsInf(cpu+blocked+sec, 0) {
+		return 0
+	}
+	switch a.unit {
+	case "sec/op":
+		return cpu + blocked
+	case "B/s":
+		return m.Value * (sec / (cpu + blocked))
+	}
+	return 0
+}
+
+// at returns the value that a run has in a unit.
+func (a arm) at(unit string, run int) (float64, bool) {
+	ms := a.bench.Samples[unit]
+	// Nearly always every run has every unit.
+	if run < len(ms) && ms[run].Run == run {
+		return ms[run].Value, true
+	}
+	for _, m := range ms {
+		if m.Run == run {
+			return m.Value, true
+		}
+	}
+	return 0, false
+}
