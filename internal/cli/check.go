@@ -34,9 +34,12 @@ func checkCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "base", Usage: "compare with git `REF` or with a FILE of benchmark text, whatever the budgets say"},
 			&cli.StringFlag{Name: "out", Value: ".perfgate", Usage: "`DIR` for " + strings.Join([]string{baseFile, headFile, resultFile, reportFile}, ", ")},
 			allowNoBaseFlag(),
-			&cli.IntFlag{Name: "pairs", Value: 30, Usage: "pairs measured of each timed benchmark"},
+			&cli.IntFlag{Name: "pairs", Value: 40, Usage: "most pairs measured of a timed benchmark; what is proved earlier ends earlier"},
 			&cli.DurationFlag{Name: "run-time", Value: 60 * time.Millisecond, Usage: "time that one process of a pair measures for"},
 			&cli.DurationFlag{Name: "limit", Value: 5 * time.Minute, Usage: "longest that one benchmark process may take"},
+			&cli.DurationFlag{Name: "time-limit", Usage: "longest that all measuring may take; what is not proved by then is inconclusive"},
+			&cli.IntFlag{Name: "cpu", Value: 1, Usage: "Go processors of each benchmark, as go test -cpu has it"},
+			&cli.IntFlag{Name: "layouts", Value: 4, Usage: "other orders of the functions in which a close fail has to be seen; 0 is none"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of the order of measuring"},
 		},
 		Action: func(c *cli.Context) error {
@@ -44,13 +47,22 @@ func checkCommand(s Streams) *cli.Command {
 				s: s, budgetsDir: c.String("budgets"), base: c.String("base"), out: filepath.Clean(c.String("out")),
 				allowNoBase: c.Bool("allow-no-base"), show: newShow(s),
 				session: measure.Session{
-					Exec: measure.System{}, CPUs: measure.CPUs(), Pairs: c.Int("pairs"), Target: c.Duration("run-time"),
-					Limit: c.Duration("limit"), Seed: c.Uint64("seed"), Now: time.Now(),
+					Exec: measure.System{}, CPUs: measure.CPUs(), Procs: c.Int("cpu"), Looks: gate.Looks(c.Int("pairs")), Target: c.Duration("run-time"),
+					Limit: c.Duration("limit"), Relinks: c.Int("layouts"), Seed: c.Uint64("seed"), Now: time.Now(),
 				},
 			}
-			switch {
-			case k.session.Pairs < 1 || k.session.Pairs > 1000:
-				return misuse("--pairs %d is not between 1 and 1000", k.session.Pairs)
+			if d := c.Duration("time-limit"); d > 0 {
+				k.session.Deadline = time.Now().Add(d)
+			}
+			switch pairs := c.Int("pairs"); {
+			case pairs < 4 || pairs > sample.MaxRuns:
+				return misuse("--pairs %d is not between 4 and %d", pairs, sample.MaxRuns)
+			case k.session.Procs < 1 || k.session.Procs > 1024:
+				return misuse("--cpu %d is not between 1 and 1024", k.session.Procs)
+			case k.session.Relinks < 0 || k.session.Relinks > 20:
+				return misuse("--layouts %d is not between 0 and 20", k.session.Relinks)
+			case c.Duration("time-limit") < 0:
+				return misuse("--time-limit %v is negative", c.Duration("time-limit"))
 			case k.session.Target < time.Millisecond || k.session.Target > time.Minute:
 				return misuse("--run-time %v is not between 1ms and 1m", k.session.Target)
 			case k.session.Limit < time.Second:
@@ -111,7 +123,7 @@ func (k *checker) check(ctx context.Context) error {
 	} else if base.none != "" {
 		k.show.line("no base: %s", base.none)
 	}
-	texts, err := k.measure(ctx, head, base, tmp)
+	texts, err := k.measure(ctx, repo, head, base, tmp)
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
@@ -203,16 +215,26 @@ type texts struct {
 }
 
 // measure builds and measures what is to be measured.
-func (k *checker) measure(ctx context.Context, headVersion measure.Version, base baseSource, tmp string) (texts, error) {
+func (k *checker) measure(ctx context.Context, repo *measure.Repo, headVersion measure.Version, base baseSource, tmp string) (texts, error) {
 	out := texts{base: base.text, baseName: base.name, none: base.none}
 	pattern := suite(k.budgets)
 	if image := os.Getenv("ImageOS"); image != "" {
 		k.session.Environment = [][2]string{{"runner", strings.TrimSpace(image + " " + os.Getenv("ImageVersion"))}}
 	}
-	done := k.show.stage("build head")
+	if base.version != nil {
+		// What a benchmark reads may differ though the binaries are the same.
+		same, err := repo.SameData(ctx, *base.version)
+		if err != nil {
+			return out, notJudged(err)
+		}
+		if !same {
+			headVersion.Data = "files"
+		}
+	}
+	b := builder{k: k, ctx: ctx, pattern: pattern, tmp: tmp, ownClock: true}
 	var err error
-	k.session.Head, err = measure.Build(ctx, k.session.Exec, headVersion, pattern, filepath.Join(tmp, "head"))
 	var broken measure.BuildError
+	k.session.Head, err = b.build("head", headVersion)
 	if errors.As(err, &broken) {
 		k.show.line("%v", err)
 		var r measure.Recording
@@ -223,10 +245,8 @@ func (k *checker) measure(ctx context.Context, headVersion measure.Version, base
 	if err != nil {
 		return out, notJudged(err)
 	}
-	done("%d functions", len(functions(k.session.Head)))
 	if base.version != nil {
-		done := k.show.stage("build base")
-		k.session.Base, err = measure.Build(ctx, k.session.Exec, *base.version, pattern, filepath.Join(tmp, "base"))
+		k.session.Base, err = b.build("base", *base.version)
 		switch {
 		case errors.As(err, &broken):
 			k.show.line("%v", err)
@@ -234,8 +254,6 @@ func (k *checker) measure(ctx context.Context, headVersion measure.Version, base
 			k.session.Base = nil
 		case err != nil:
 			return out, notJudged(err)
-		default:
-			done("%d functions", len(functions(k.session.Base)))
 		}
 	}
 	all := functions(k.session.Head, k.session.Base)
@@ -248,7 +266,7 @@ func (k *checker) measure(ctx context.Context, headVersion measure.Version, base
 		return !slices.ContainsFunc(k.budgets.Budgets, func(b budget.Budget) bool { return "Benchmark"+b.Match.Name == name })
 	})
 	k.session.Progress = k.show.progress
-	found, err := k.session.Find(ctx, wanted)
+	found, err := b.find(wanted)
 	if err != nil {
 		return out, err
 	}
@@ -256,6 +274,7 @@ func (k *checker) measure(ctx context.Context, headVersion measure.Version, base
 	if err != nil {
 		return out, err
 	}
+	k.session.Ask = k.ask
 	baseRec, headRec, err := k.session.Measure(ctx, found, items)
 	if err != nil {
 		return out, err
@@ -268,6 +287,27 @@ func (k *checker) measure(ctx context.Context, headVersion measure.Version, base
 		out.baseName = filepath.Join(k.out, baseFile)
 	}
 	return out, err
+}
+
+// ask is the live side of the looks that judging repeats on the files.
+func (k *checker) ask(_ measure.Item, base, head *measure.Recording) measure.Need {
+	var sets [2]*sample.Set
+	for i, r := range []*measure.Recording{base, head} {
+		data, err := text(r)
+		if err != nil {
+			return measure.Pairs
+		}
+		if sets[i], err = parseSamples(headFile, data); err != nil {
+			return measure.Pairs
+		}
+	}
+	switch gate.Pending(gate.Input{Budgets: k.budgets, Base: sets[0], Head: sets[1]}) {
+	case gate.More:
+		return measure.Pairs
+	case gate.Layouts:
+		return measure.Orders
+	}
+	return measure.Nothing
 }
 
 func text(r *measure.Recording) ([]byte, error) {
@@ -319,6 +359,8 @@ func (k *checker) items(found *measure.Found, t texts) ([]measure.Item, error) {
 	if _, err := judge(k.budgets, base, head, t.none, true); err != nil {
 		return nil, err
 	}
+	k.session.Comparisons = gate.Comparisons(gate.Input{Budgets: k.budgets, Base: base, Head: head})
+	same := identical(k.session.Base, k.session.Head)
 	var items []measure.Item
 	for _, it := range found.Items {
 		name := sample.StripProcs(strings.TrimPrefix(it.Name, "Benchmark") + "-1")
@@ -331,7 +373,11 @@ func (k *checker) items(found *measure.Found, t texts) ([]measure.Item, error) {
 			if b.Class == budget.Exact || head.Assume(b.Unit) == "exact" || base != nil && base.Assume(b.Unit) == "exact" {
 				continue
 			}
-			it.Pairs = it.Pairs || b.MaxRise != nil || b.MaxDrop != nil
+			if (b.MaxRise != nil || b.MaxDrop != nil) && !slices.Contains(same, it.Package) {
+				it.Pairs = true
+				it.Waiting = it.Waiting || b.Class == budget.Waiting
+				it.Wall = it.Wall || !slices.Contains([]string{"sec/op", "B/s", "B/op", "allocs/op"}, b.Unit)
+			}
 			it.Alone = it.Alone || b.AtMost != nil || b.AtLeast != nil || b.Scales != nil
 		}
 		if matched {

@@ -48,7 +48,7 @@ func lintCommand(s Streams) *cli.Command {
 					return notJudged(err)
 				}
 				done := newShow(s).stage("build the suite")
-				arm, err := measure.Build(c.Context, measure.System{}, measure.Version{Dir: dir, Ref: "the work tree"}, suite(set), tmp)
+				arm, err := measure.Build(c.Context, measure.System{}, measure.Version{Dir: dir, Ref: "the work tree"}, suite(set), tmp, measure.BuildOptions{})
 				var broken measure.BuildError
 				if errors.As(err, &broken) {
 					err = fmt.Errorf("%w\nlint --no-build checks the files alone", err)

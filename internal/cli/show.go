@@ -71,7 +71,7 @@ func (p *show) progress(m measure.Progress) {
 	elapsed := now.Sub(p.began)
 	if m.Done >= m.Total {
 		p.clear()
-		fmt.Fprintf(p.w, "%s: %d runs in %s\n", name, m.Total, seconds(elapsed))
+		fmt.Fprintf(p.w, "%s: %d runs in %s\n", name, m.Runs, seconds(elapsed))
 		return
 	}
 	if !p.terminal || m.Done > 0 && now.Sub(p.drawn) < 100*time.Millisecond {

@@ -11,6 +11,7 @@ func (j *judge) result(cases []*testcase) Result {
 	r := Result{
 		Version:  Version,
 		Problems: []string{},
+		Shift:    j.shift,
 		Compared: Compared{Base: j.baseSide(), Head: side(j.in.Head)},
 		Verdicts: make([]Verdict, 0, len(cases)),
 	}

@@ -67,6 +67,7 @@ func Judge(in Input) (Result, error) {
 	for _, c := range cases {
 		j.decide(c)
 	}
+	j.findShift(cases)
 	return j.result(cases), nil
 }
 
@@ -78,6 +79,7 @@ type judge struct {
 	alphaFail float64
 	looks     []int // after how many pairs a decision is looked for; nil is once, at all of them
 	plans     map[int]Plan
+	shift     *Shift
 	compared  bool // a relative limit met a base
 	relative  bool // a relative limit was declared and its benchmark measured in head
 	lacksBase bool // a relative limit found no base

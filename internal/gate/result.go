@@ -24,9 +24,19 @@ type Result struct {
 	Counts  Counts `json:"counts"`
 	// Problems says, one sentence each, what kept the check from a clean answer beyond single
 	// verdicts: no base, a crashed binary, a damaged file. Empty on a clean run.
-	Problems []string  `json:"problems"`
+	Problems []string `json:"problems"`
+	// Shift says that nearly all benchmarks changed together; nil where they did not.
+	Shift    *Shift    `json:"shift,omitempty"`
 	Compared Compared  `json:"compared"`
 	Verdicts []Verdict `json:"verdicts"`
+}
+
+// A Shift is a change that most benchmarks have in common: it tells of the machine, the toolchain or
+// something that all of them use.
+type Shift struct {
+	Change     float64 `json:"change"`     // the median, as a relative change of a time
+	Together   int     `json:"together"`   // benchmarks within half of it and half as much again
+	Benchmarks int     `json:"benchmarks"` // all that were compared
 }
 
 // Counts counts verdicts by kind. New counts those (counted by their kind too) whose benchmark or

@@ -17,9 +17,9 @@ type Command struct {
 	Args []string
 	Dir  string
 	Env  []string // nil means none at all
-	// CPU is the one processor that the process may run on, or -1 for any. Where the system cannot
-	// pin, it is ignored: ask CPUs.
-	CPU int
+	// CPUs are the processors that the process may run on; empty means any. Where the system cannot
+	// pin, they are ignored: ask CPUs.
+	CPUs []int
 	// Limit ends the process and its children when it has run so long. Zero means no limit.
 	Limit time.Duration
 }
@@ -75,7 +75,7 @@ func (System) Run(ctx context.Context, c Command) Output {
 		}
 		return nil
 	}
-	err := startPinned(cmd, c.CPU)
+	err := startPinned(cmd, c.CPUs)
 	if err == nil {
 		err = cmd.Wait()
 		killGroup(cmd) // whatever it left behind

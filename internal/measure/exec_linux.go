@@ -34,28 +34,30 @@ func askForStacks(cmd *exec.Cmd) { _ = cmd.Process.Signal(syscall.SIGQUIT) }
 
 func killGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 
-// startPinned starts cmd on one processor. A child inherits the mask of the thread that forks it,
-// so the mask is set on this thread for the time of the fork: there is no moment at which the child
-// runs elsewhere, and its runtime sees one processor from the start.
-func startPinned(cmd *exec.Cmd, cpu int) error {
-	if cpu < 0 {
+// startPinned starts cmd on the given processors. A child inherits the mask of the thread that forks
+// it, so the mask is set on this thread for the time of the fork: there is no moment at which the child
+// runs elsewhere, and its runtime sees so many processors from the start.
+func startPinned(cmd *exec.Cmd, cpus []int) error {
+	if len(cpus) == 0 {
 		return cmd.Start()
 	}
 	runtime.LockOSThread()
-	var before, one unix.CPUSet
+	var before, wanted unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &before); err != nil {
 		runtime.UnlockOSThread()
 		return fmt.Errorf("read the processor mask: %w", err)
 	}
-	one.Set(cpu)
-	if err := unix.SchedSetaffinity(0, &one); err != nil {
+	for _, cpu := range cpus {
+		wanted.Set(cpu)
+	}
+	if err := unix.SchedSetaffinity(0, &wanted); err != nil {
 		runtime.UnlockOSThread()
-		return fmt.Errorf("pin to processor %d: %w", cpu, err)
+		return fmt.Errorf("pin to processors %v: %w", cpus, err)
 	}
 	err := cmd.Start()
 	if back := unix.SchedSetaffinity(0, &before); back != nil {
 		// The thread stays locked, and dies with its goroutine rather than pinned in the pool.
-		return fmt.Errorf("undo the pin to processor %d: %w", cpu, back)
+		return fmt.Errorf("undo the pin to processors %v: %w", cpus, back)
 	}
 	runtime.UnlockOSThread()
 	return err

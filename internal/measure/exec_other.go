@@ -13,4 +13,4 @@ func askForStacks(cmd *exec.Cmd) { killGroup(cmd) }
 
 func killGroup(cmd *exec.Cmd) { _ = cmd.Process.Kill() }
 
-func startPinned(cmd *exec.Cmd, _ int) error { return cmd.Start() }
+func startPinned(cmd *exec.Cmd, _ []int) error { return cmd.Start() }

@@ -17,7 +17,7 @@ func shell(t *testing.T, script string) Command {
 	if _, err := os.Stat("/bin/sh"); err != nil {
 		t.Skip("needs /bin/sh")
 	}
-	return Command{Path: "/bin/sh", Args: []string{"-c", script}, Env: CleanEnv(), CPU: -1}
+	return Command{Path: "/bin/sh", Args: []string{"-c", script}, Env: CleanEnv()}
 }
 
 func TestRunReportsHowItEnded(t *testing.T) {
@@ -85,7 +85,7 @@ func TestRunPins(t *testing.T) {
 	}
 	for _, cpu := range cpus {
 		c := shell(t, "grep Cpus_allowed_list /proc/self/status")
-		c.CPU = cpu
+		c.CPUs = []int{cpu}
 		out := System{}.Run(context.Background(), c)
 		f := strings.Fields(string(out.Stdout))
 		if len(f) != 2 || f[1] != strconv.Itoa(cpu) {

@@ -19,4 +19,4 @@ func askForStacks(cmd *exec.Cmd) { _ = cmd.Process.Signal(syscall.SIGQUIT) }
 
 func killGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 
-func startPinned(cmd *exec.Cmd, _ int) error { return cmd.Start() }
+func startPinned(cmd *exec.Cmd, _ []int) error { return cmd.Start() }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -24,6 +25,9 @@ type Version struct {
 	Tag        string // release tag at the commit, or empty
 	CommitTime string // RFC 3339, UTC; empty outside git
 	Dirty      bool   // the tree differs from the commit
+	// Data is not empty where files that a benchmark may read differ from those of the version that it
+	// is compared with, though the binaries may be the same.
+	Data string
 }
 
 // A Repo is the git repository around a module; its zero Root means there is none.
@@ -75,7 +79,7 @@ func Open(ctx context.Context, x Executor, dir string) (*Repo, error) {
 func (r *Repo) git(ctx context.Context, dir string, args ...string) (string, error) {
 	out := r.exec.Run(ctx, Command{
 		Path: "git", Args: append([]string{"-c", "core.hooksPath=" + os.DevNull, "-c", "advice.detachedHead=false"}, args...),
-		Dir: dir, Env: r.env, CPU: -1,
+		Dir: dir, Env: r.env,
 	})
 	if out.Err != nil {
 		if ctx.Err() != nil {
@@ -292,6 +296,28 @@ func (r *Repo) mergeBase(ctx context.Context, head Version, defaultBranch string
 		return v, r.describe(ctx, &v, commit)
 	}
 	return Version{}, nil
+}
+
+// SameData reports whether a benchmark of the work tree can read from files what it could in the other
+// version: where nothing but Go source, documentation and what git and CI keep for themselves differs.
+// It errs on the side of no.
+func (r *Repo) SameData(ctx context.Context, base Version) (bool, error) {
+	changed, err := r.git(ctx, r.Root, "diff", "--name-only", "--no-renames", "-z", base.Commit)
+	if err != nil {
+		return false, err
+	}
+	added, err := r.git(ctx, r.Root, "ls-files", "--others", "--exclude-standard", "-z")
+	if err != nil {
+		return false, err
+	}
+	for name := range strings.SplitSeq(changed+"\x00"+added, "\x00") {
+		data := slices.Contains(strings.Split(name, "/"), "testdata")
+		source := path.Ext(name) == ".go" || path.Ext(name) == ".md" || strings.HasPrefix(name, ".")
+		if name != "" && (data || !source) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // Checkout puts the commit of v into a work tree of its own and sets v.Dir. The caller calls remove

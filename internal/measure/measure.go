@@ -14,8 +14,10 @@ package measure
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,6 +32,9 @@ type Binary struct {
 	Path    string
 	// Functions lists the top-level benchmarks, with the word Benchmark, in the order of the source.
 	Functions []string
+	// Digest is the same for two binaries only where they are the same byte for byte, and the files
+	// that they may read are.
+	Digest string
 }
 
 // An Arm is one version, built.
@@ -37,6 +42,17 @@ type Arm struct {
 	Version  Version
 	Go       string // version of the toolchain that built it, such as go1.26.8
 	Binaries []Binary
+	options  BuildOptions
+	overlay  string // file for the go command's flag of that name
+}
+
+// BuildOptions are the ways in which test binaries are built; the zero value is as go test does.
+type BuildOptions struct {
+	// OwnClock adds to every result line how long the process ran (cpu-ns/op) and how long it neither
+	// ran nor waited for a processor (blocked-ns/op), where system and toolchain allow: see Overlay.
+	OwnClock bool
+	// LinkFlags are given to the linker.
+	LinkFlags string
 }
 
 // A BuildError says that a version's benchmarks could not be built.
@@ -55,31 +71,22 @@ const buildLimit = 20 * time.Minute
 
 // Build compiles the test binaries of every package that the pattern names and that has tests, into
 // directory out. An arm without binaries is a version that has no such benchmarks.
-func Build(ctx context.Context, x Executor, v Version, pattern, out string) (*Arm, error) {
+func Build(ctx context.Context, x Executor, v Version, pattern, out string, options BuildOptions) (*Arm, error) {
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return nil, fmt.Errorf("build the benchmarks of %s: %w", v.Ref, err)
 	}
-	arm := &Arm{Version: v}
-	env := append(CleanEnv(), "PWD="+v.Dir)
-	run := func(args ...string) (string, error) {
-		o := x.Run(ctx, Command{Path: "go", Args: args, Dir: v.Dir, Env: env, CPU: -1, Limit: buildLimit})
-		if o.Err == nil {
-			return string(o.Stdout), nil
-		}
-		if ctx.Err() != nil {
-			return "", context.Cause(ctx)
-		}
-		text := strings.TrimSpace(string(o.Stderr) + "\n" + string(o.Stdout))
-		if text == "" || errors.Is(o.Err, errLimit) {
-			text = strings.TrimSpace(text + "\n" + o.Err.Error())
-		}
-		return "", BuildError{Ref: v.Ref, Output: text}
-	}
-	version, err := run("env", "GOVERSION")
+	arm := &Arm{Version: v, options: options}
+	run := func(args ...string) (string, error) { return arm.golang(ctx, x, args...) }
+	version, err := run("env", "GOVERSION", "GOROOT")
 	if err != nil {
 		return nil, err
 	}
-	arm.Go = strings.TrimSpace(version)
+	arm.Go, version, _ = strings.Cut(strings.TrimSpace(version), "\n")
+	if options.OwnClock {
+		if arm.overlay, err = Overlay(version, out); err != nil {
+			return nil, ErrOwnClock{err}
+		}
+	}
 	if strings.HasPrefix(pattern, "./") && !strings.Contains(pattern, "...") {
 		// A version from before the suite has no benchmarks, which is not an error of building.
 		if _, err := os.Stat(filepath.Join(v.Dir, pattern)); errors.Is(err, os.ErrNotExist) {
@@ -96,11 +103,11 @@ func Build(ctx context.Context, x Executor, v Version, pattern, out string) (*Ar
 			continue
 		}
 		b := Binary{Package: f[0], Dir: f[1], Path: filepath.Join(out, fmt.Sprintf("%d.test", i))}
-		if _, err := run("test", "-c", "-trimpath", "-o", b.Path, b.Package); err != nil {
+		if err := arm.compile(ctx, x, &b, ""); err != nil {
 			return nil, err
 		}
 		names := x.Run(ctx, Command{
-			Path: b.Path, Args: []string{"-test.list", "^Benchmark"}, Dir: b.Dir, Env: env, CPU: -1, Limit: time.Minute,
+			Path: b.Path, Args: []string{"-test.list", "^Benchmark"}, Dir: b.Dir, Env: arm.env(), Limit: time.Minute,
 		})
 		if names.Err != nil {
 			if ctx.Err() != nil {
@@ -120,6 +127,60 @@ func Build(ctx context.Context, x Executor, v Version, pattern, out string) (*Ar
 	}
 	return arm, nil
 }
+
+func (a *Arm) env() []string { return append(CleanEnv(), "PWD="+a.Version.Dir) }
+
+// golang returns what a go command printed.
+func (a *Arm) golang(ctx context.Context, x Executor, args ...string) (string, error) {
+	o := x.Run(ctx, Command{Path: "go", Args: args, Dir: a.Version.Dir, Env: a.env(), Limit: buildLimit})
+	if o.Err == nil {
+		return string(o.Stdout), nil
+	}
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	text := strings.TrimSpace(string(o.Stderr) + "\n" + string(o.Stdout))
+	if text == "" || errors.Is(o.Err, errLimit) {
+		text = strings.TrimSpace(text + "\n" + o.Err.Error())
+	}
+	return "", BuildError{Ref: a.Version.Ref, Output: text}
+}
+
+// compile builds the binary b.Path of package b.Package. Paths and the identity of the build are left
+// out, so that the same source gives the same bytes in any directory.
+func (a *Arm) compile(ctx context.Context, x Executor, b *Binary, linkFlags string) error {
+	args := []string{"test", "-c", "-trimpath", "-buildvcs=false", "-ldflags=" + strings.TrimSpace("-buildid= "+a.options.LinkFlags+" "+linkFlags)}
+	if a.overlay != "" {
+		args = append(args, "-overlay="+a.overlay)
+	}
+	if _, err := a.golang(ctx, x, append(args, "-o", b.Path, b.Package)...); err != nil {
+		return err
+	}
+	f, err := os.Open(b.Path)
+	if err != nil {
+		return fmt.Errorf("read the test binary of %s: %w", b.Package, err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return fmt.Errorf("read the test binary of %s: %w", b.Package, err)
+	}
+	b.Digest = fmt.Sprintf("sha256:%x", h.Sum(nil))
+	if a.Version.Data != "" {
+		b.Digest += "+" + a.Version.Data
+	}
+	return nil
+}
+
+// ErrOwnClock says that binaries cannot be built with the processes' own clocks on this system or with
+// this toolchain.
+type ErrOwnClock struct{ Err error }
+
+// Error returns the reason.
+func (e ErrOwnClock) Error() string { return e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e ErrOwnClock) Unwrap() error { return e.Err }
 
 // isName reports whether s is the name of a benchmark function.
 func isName(s string) bool {

@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math"
-	mathrand "math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,31 +21,63 @@ type Session struct {
 	// CPUs lists the processors to pin to, one worker on each; empty means that the system cannot
 	// pin: one worker then, and pairs one after the other.
 	CPUs []int
-	// Pairs counts the pairs that are kept of each timed benchmark. Two more run before them, to
-	// find the iteration counts with which both finish together; they are dropped by plan, whatever
-	// they show.
-	Pairs int
+	// Procs is the number of Go processors that every benchmark runs with, as go test -cpu says it; 0
+	// is 1. With more, pairs share so many processors, or all there are.
+	Procs int
+	// Looks are the numbers of pairs after which Ask is asked, in growing order; the last is the most
+	// that is measured of a benchmark.
+	Looks []int
+	// Ask is told of all pairs of one benchmark so far, in the recordings of base and head, and says
+	// what more it needs. Nil measures all pairs. It is called from several goroutines.
+	Ask func(it Item, base, head *Recording) Need
+	// Relinks is in how many other orders of the functions a benchmark is measured when Ask needs
+	// that. Zero is in none.
+	Relinks int
+	// AloneRuns is how often head is run alone for limits on values; 0 is 24.
+	AloneRuns int
 	// Target is the time that one process of a pair measures for. Where it is not many of the
 	// scheduler's slices these show; longer only costs time.
 	Target time.Duration
 	// Limit ends one process.
 	Limit time.Duration
+	// Deadline ends the measuring: what is not measured by then is left out, and the recordings say
+	// so. Zero is none.
+	Deadline time.Time
 	// Seed determines the order of measuring.
 	Seed uint64
 	// Now is the time written into both recordings.
 	Now time.Time
+	// Comparisons is how many statistical comparisons will be judged together, which Ask and whoever
+	// judges the recordings have to agree on; 0 leaves that open.
+	Comparisons int
 	// Environment adds to the provenance of both, such as the runner's image.
 	Environment [][2]string
 	// Progress is told what runs; it may be nil. It is called from one goroutine at a time.
 	Progress func(Progress)
 
-	id string
+	id       string
+	stopped  string // why measuring ended before its end
+	relinker relinker
 }
+
+// A Need is what a benchmark needs before its limits are judged.
+type Need int
+
+// The needs.
+const (
+	Nothing Need = iota // no more pairs
+	Pairs               // those up to the next look
+	Orders              // pairs of binaries with the functions in other orders
+)
+
+// ErrDeadline is the error of a session whose Deadline came before it had run each benchmark once.
+var ErrDeadline = errors.New("the time limit came before each benchmark had run once")
 
 // Progress says how far a stage is.
 type Progress struct {
 	Stage       string // find or measure
-	Done, Total int
+	Done, Total int    // functions or benchmarks, as the stage says
+	Runs        int    // processes so far
 	What        string // the benchmark whose measuring ended last
 }
 
@@ -60,12 +90,23 @@ type Item struct {
 	// process that shares its processor takes twice its time. With neither, all that is wanted of
 	// the benchmark repeats exactly, and two runs of each arm are enough.
 	Pairs, Alone bool
+	// Wall says that limits on the change concern something that only the clock on the wall shows, such
+	// as a percentile: two pairs run before those that are kept, to find the iteration counts with which
+	// both versions finish together, and are dropped by plan, whatever they show.
+	Wall bool
+	// Waiting says that the benchmark waits for something other than a processor. Sharing one would
+	// hide that, so that its pairs are one after the other. It is also found out by measuring.
+	Waiting bool
 }
 
 const (
 	adaptPairs = 2
 	aloneRuns  = 24
 	exactRuns  = 2
+	// relinkPairs is how many pairs are measured in each other order of the functions.
+	relinkPairs = 6
+	// waitingShare is the share of its time that a benchmark which waits does not run.
+	waitingShare = 0.2
 )
 
 // errNoResult says that a benchmark's process ended well and printed no result.
@@ -76,6 +117,30 @@ type Found struct {
 	Items      []Item
 	Base, Head *Recording // of the first run; Base is nil without a base
 	first      [2]map[Item]line
+}
+
+// Implausible says why the readings of the processes' own clocks cannot be right, or is empty: then
+// the binaries are to be built without them. Procs is how many processors the first run could use.
+func (f *Found) Implausible(procs int) string {
+	why, bad, all := "", 0, 0
+	for _, lines := range f.first {
+		for _, it := range f.Items {
+			l := lines[it]
+			if l.cpu == 0 {
+				continue
+			}
+			all++
+			if err := checkOverlay(l.secPerOp, l.cpu*1e9, l.blocked*1e9, l.iterations, procs); err != nil {
+				bad++
+				why = fmt.Sprintf("%s: %v", strings.TrimPrefix(l.name, "Benchmark"), err)
+			}
+		}
+	}
+	// A single one may do something strange with its timer.
+	if bad*2 <= all {
+		return ""
+	}
+	return why
 }
 
 // Find runs each of the functions once in each arm, one iteration, and so finds what benchmarks
@@ -101,9 +166,12 @@ func (s *Session) Find(ctx context.Context, functions []string) (*Found, error) 
 			}
 		}
 	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	p := s.progress("find", len(tasks))
-	if err := each(ctx, s, tasks, func(t *task, cpu int) {
-		t.out = s.run(ctx, s.arms()[t.arm].binary(t.pkg, t.function), cpu, "^"+t.function+"$", "1x")
+	if err := each(ctx, s.workers(), tasks, func(t *task, cpus []int) {
+		t.out = s.run(ctx, s.arms()[t.arm].binary(t.pkg, t.function), cpus, max(s.Procs, 1), "^"+t.function+"$", "1x")
+		p.ran(1)
 		p.done(t.function)
 	}); err != nil {
 		return nil, err
@@ -118,10 +186,11 @@ func (s *Session) Find(ctx context.Context, functions []string) (*Found, error) 
 	broken := [2]map[Item]Failure{{}, {}} // by function
 	seen := map[Item]bool{}
 	for _, t := range tasks {
-		lines := recs[t.arm].read(t.out.Stdout, t.pkg, 1, func(name string) bool {
+		lines := recs[t.arm].read(t.out.Stdout, t.pkg, max(s.Procs, 1), func(name string) bool {
 			return name == t.function || strings.HasPrefix(name, t.function+"/")
 		})
 		for _, l := range lines {
+			l.pair = 1
 			it := Item{Package: t.pkg, Name: l.name}
 			if _, twice := found.first[t.arm][it]; twice {
 				recs[t.arm].fail(l.name, "it printed more than one result line")
@@ -175,12 +244,13 @@ func (s *Session) retry(ctx context.Context, found *Found, recs []*Recording, br
 						continue
 					}
 					retried++
-					out := s.run(ctx, &b, s.cpu(0), pattern(it.Name), "1x")
+					out := s.run(ctx, &b, s.workers()[0], max(s.Procs, 1), pattern(it.Name), "1x")
 					if err := ctx.Err(); err != nil {
 						return context.Cause(ctx)
 					}
-					lines := recs[i].read(out.Stdout, b.Package, 1, func(name string) bool { return name == it.Name })
+					lines := recs[i].read(out.Stdout, b.Package, max(s.Procs, 1), func(name string) bool { return name == it.Name })
 					if out.Err == nil && len(lines) == 1 {
+						lines[0].pair = 1
 						found.first[i][it] = lines[0]
 						continue
 					}
@@ -197,240 +267,24 @@ func (s *Session) retry(ctx context.Context, found *Found, recs []*Recording, br
 	return nil
 }
 
-// Measure measures the items and returns the recordings of base and head; base is nil without one.
-// An item that head does not have is not measured further.
-func (s *Session) Measure(ctx context.Context, found *Found, items []Item) (base, head *Recording, err error) {
-	works, steps := make([]*work, len(items)), 0
-	order := mathrand.New(mathrand.NewPCG(s.Seed, 1))
-	for i, it := range items {
-		w := &work{Item: it, rng: mathrand.New(mathrand.NewPCG(s.Seed, uint64(i)+2))}
-		plain := Item{Package: it.Package, Name: it.Name}
-		for arm := range 2 {
-			first, ok := found.first[arm][plain]
-			if !ok {
-				continue
-			}
-			function, _, _ := strings.Cut(it.Name, "/")
-			w.bin[arm] = s.arms()[arm].binary(it.Package, function)
-			_, inHead := found.first[1][plain]
-			// Where nothing more is measured in this arm, this is what shows that it was there.
-			if !it.Pairs && (!it.Alone || arm == 0) || !inHead {
-				w.lines[arm] = append(w.lines[arm], first)
-			}
-		}
-		w.steps = s.plan(w)
-		steps += len(w.steps)
-		works[i] = w
-	}
-	p := s.progress("measure", steps)
-	// Round by round, so that the pairs of one benchmark spread over the session and a disturbance
-	// of some seconds costs each a pair rather than one all of its.
-	for round := 0; ; round++ {
-		var now []*work
-		for _, w := range works {
-			if round < len(w.steps) {
-				now = append(now, w)
-			}
-		}
-		if len(now) == 0 {
-			break
-		}
-		order.Shuffle(len(now), func(i, j int) { now[i], now[j] = now[j], now[i] })
-		if err := each(ctx, s, now, func(w *work, cpu int) {
-			if w.failed == nil {
-				w.steps[round](ctx, w, cpu)
-			}
-			p.done(w.Name)
-		}); err != nil {
-			return nil, nil, err
-		}
-	}
-	recs := [2]*Recording{nil, s.recording(s.Head)}
-	recs[1].take(found.Head)
-	if s.Base != nil {
-		recs[0] = s.recording(s.Base)
-		recs[0].take(found.Base)
-	}
-	for _, w := range works {
-		for arm, rec := range recs {
-			if rec == nil {
-				continue
-			}
-			rec.lines = append(rec.lines, w.lines[arm]...)
-			if w.failed != nil && w.failedArm == arm {
-				rec.fails = slices.DeleteFunc(rec.fails, func(f Failure) bool { return f.Name == w.Name })
-				rec.fails = append(rec.fails, *w.failed)
-			}
-		}
-	}
-	return recs[0], recs[1], nil
-}
-
-// take copies what the first run found out that is not a result.
-func (r *Recording) take(from *Recording) {
-	r.Config, r.units, r.fails = slices.Clone(from.Config), slices.Clone(from.units), slices.Clone(from.fails)
-}
-
-// A work is an item on its way.
-type work struct {
-	Item
-	bin       [2]*Binary
-	steps     []step
-	rng       *mathrand.Rand
-	n         [2]int    // iterations of the next run
-	ratios    []float64 // head over base, in seconds per iteration, of each pair so far
-	base      []float64 // seconds per iteration of base in each
-	lines     [2][]line
-	pairs     int
-	failed    *Failure
-	failedArm int
-}
-
-type step func(ctx context.Context, w *work, cpu int)
-
-// plan lists the steps of an item. It depends on nothing that is measured: how often something runs
-// must not follow from what came out.
-func (s *Session) plan(w *work) []step {
-	var steps []step
-	if w.bin[1] == nil {
-		return nil // that the base had it is known from the first run, and all that will be judged
-	}
-	if !w.Pairs && !w.Alone {
-		for range exactRuns - 1 {
-			steps = append(steps, s.exact)
-		}
-		return steps
-	}
-	steps = append(steps, s.calibrate)
-	pairs := w.Pairs && w.bin[0] != nil
-	if !pairs || w.Alone && len(s.CPUs) > 0 {
-		for range aloneRuns {
-			steps = append(steps, s.alone)
-		}
-	}
-	if pairs {
-		for i := range adaptPairs + s.Pairs {
-			steps = append(steps, func(ctx context.Context, w *work, cpu int) { s.pair(ctx, w, cpu, i >= adaptPairs) })
-		}
-	}
-	return steps
-}
-
-// exact runs each arm once more: a value that is called exact has to repeat.
-func (s *Session) exact(ctx context.Context, w *work, cpu int) {
-	for arm, b := range w.bin {
-		if b == nil {
-			continue
-		}
-		if l, ok := w.one(ctx, s, arm, cpu, "1x"); ok {
-			l.pair = exactRuns
-			w.lines[arm] = append(w.lines[arm], l)
-		}
-	}
-}
-
-// calibrate finds the iteration counts for Target.
-func (s *Session) calibrate(ctx context.Context, w *work, cpu int) {
-	for arm, b := range w.bin {
-		if b == nil || arm == 0 && !w.Pairs {
-			continue
-		}
-		l, ok := w.one(ctx, s, arm, cpu, (s.Target / 2).String())
-		if !ok {
-			return
-		}
-		w.n[arm] = 1
-		if l.secPerOp > 0 {
-			w.n[arm] = clampN(s.Target.Seconds() / l.secPerOp)
-		}
-	}
-}
-
-func clampN(x float64) int { return int(min(max(math.Round(x), 1), 1e9)) }
-
-// alone runs head by itself.
-func (s *Session) alone(ctx context.Context, w *work, cpu int) {
-	if l, ok := w.one(ctx, s, 1, cpu, fmt.Sprintf("%dx", w.n[1])); ok {
-		w.lines[1] = append(w.lines[1], l)
-	}
-}
-
-// one runs one arm and takes its line; a failure ends the item.
-func (w *work) one(ctx context.Context, s *Session, arm, cpu int, benchtime string) (line, bool) {
-	return w.accept(ctx, arm, s.run(ctx, w.bin[arm], cpu, pattern(w.Name), benchtime))
-}
-
-func (w *work) accept(ctx context.Context, arm int, out Output) (line, bool) {
-	var r Recording
-	lines := r.read(out.Stdout, w.Package, 0, func(name string) bool { return name == w.Name })
-	if out.Err == nil && len(lines) == 1 {
-		return lines[0], true
-	}
-	if w.failed == nil && ctx.Err() == nil {
-		w.failed, w.failedArm = &Failure{Name: w.Name, Text: failureText(out)}, arm
-	}
-	return line{}, false
-}
-
-// pair runs both arms as one pair. The iteration counts follow the ratio seen so far, so that both
-// finish together: the slower one alone at the end would look faster than it is.
-func (s *Session) pair(ctx context.Context, w *work, cpu int, keep bool) {
-	var outs [2]Output
-	first := w.rng.IntN(2)
-	start := func(arm int) {
-		outs[arm] = s.run(ctx, w.bin[arm], cpu, pattern(w.Name), fmt.Sprintf("%dx", w.n[arm]))
-	}
-	if len(s.CPUs) == 0 {
-		start(first)
-		start(1 - first)
-	} else {
-		var wg sync.WaitGroup
-		wg.Go(func() { start(first) })
-		start(1 - first)
-		wg.Wait()
-	}
-	base, ok := w.accept(ctx, 0, outs[0])
-	head, ok2 := w.accept(ctx, 1, outs[1])
-	if !ok || !ok2 {
-		return
-	}
-	if base.secPerOp > 0 && head.secPerOp > 0 {
-		w.ratios = append(w.ratios, head.secPerOp/base.secPerOp)
-		w.base = append(w.base, base.secPerOp)
-		target := s.Target.Seconds()
-		if len(s.CPUs) > 0 {
-			target *= 2 // both shares of one processor together
-		}
-		w.n[0] = clampN(target / recent(w.base))
-		w.n[1] = clampN(float64(w.n[0]) / recent(w.ratios))
-	}
-	if keep {
-		w.pairs++
-		base.pair, head.pair = w.pairs, w.pairs
-		w.lines[0] = append(w.lines[0], base)
-		w.lines[1] = append(w.lines[1], head)
-	}
-}
-
-// recent returns the median of the last five values: one disturbed pair must not set the next off.
-func recent(xs []float64) float64 {
-	last := slices.Clone(xs[max(0, len(xs)-5):])
-	slices.Sort(last)
-	return last[len(last)/2]
-}
-
 // run runs one benchmark in a process of its own.
-func (s *Session) run(ctx context.Context, b *Binary, cpu int, bench, benchtime string) Output {
+func (s *Session) run(ctx context.Context, b *Binary, cpus []int, procs int, bench, benchtime string) Output {
 	return s.Exec.Run(ctx, Command{
 		Path: b.Path,
 		Args: []string{
 			"-test.run=^$", "-test.bench=" + bench, "-test.benchtime=" + benchtime, "-test.count=1",
-			"-test.benchmem", "-test.cpu=1",
+			"-test.benchmem", fmt.Sprintf("-test.cpu=%d", procs),
 		},
-		Dir: b.Dir, Env: append(CleanEnv(), "PWD="+b.Dir), CPU: cpu,
+		Dir: b.Dir, Env: append(CleanEnv(), "PWD="+b.Dir), CPUs: cpus,
 		// The testing package's own time limit does not cover benchmarks.
 		Limit: s.Limit,
 	})
+}
+
+// functionOf returns the benchmark function of a benchmark's name.
+func functionOf(name string) string {
+	function, _, _ := strings.Cut(name, "/")
+	return function
 }
 
 // pattern matches one benchmark and no other.
@@ -450,7 +304,7 @@ func failureText(out Output) string {
 	}
 	var words []string
 	for _, s := range strings.Split(string(out.Stdout)+"\n"+string(out.Stderr), "\n") {
-		_, isResult := parseLine(s)
+		_, isResult := parseLine(s, 1)
 		head, _, _ := strings.Cut(s, ":")
 		if s = strings.TrimSpace(s); s == "" || isResult || s == "FAIL" || slices.Contains([]string{"goos", "goarch", "pkg", "cpu"}, head) || strings.HasPrefix(s, "Unit ") {
 			continue
@@ -469,22 +323,38 @@ func failureText(out Output) string {
 
 func (s *Session) arms() [2]*Arm { return [2]*Arm{s.Base, s.Head} }
 
-func (s *Session) cpu(worker int) int {
+// workers returns the processors of each worker: one each, unless benchmarks run on several.
+func (s *Session) workers() [][]int {
 	if len(s.CPUs) == 0 {
-		return -1
+		return [][]int{nil}
 	}
-	return s.CPUs[worker]
+	if s.Procs > 1 {
+		return [][]int{s.CPUs[:min(s.Procs, len(s.CPUs))]}
+	}
+	var out [][]int
+	for _, cpu := range s.CPUs {
+		out = append(out, []int{cpu})
+	}
+	return out
 }
 
-// each runs f on every task, one worker per processor, and returns when all have ended. The error
-// is the cause of ctx.
-func each[T any](ctx context.Context, s *Session, tasks []T, f func(t T, cpu int)) error {
+// bounded returns a context that ends at the deadline too.
+func (s *Session) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.Deadline.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadlineCause(ctx, s.Deadline, ErrDeadline)
+}
+
+// each runs f on every task with so many workers as there are sets of processors, and returns when all
+// have ended. The error is the cause of ctx.
+func each[T any](ctx context.Context, workers [][]int, tasks []T, f func(t T, cpus []int)) error {
 	queue := make(chan T)
 	var wg sync.WaitGroup
-	for worker := range max(1, len(s.CPUs)) {
+	for _, cpus := range workers {
 		wg.Go(func() {
 			for t := range queue {
-				f(t, s.cpu(worker))
+				f(t, cpus)
 			}
 		})
 	}
@@ -528,6 +398,13 @@ func (m *meter) done(what string) {
 	m.tell(m.p)
 }
 
+func (m *meter) ran(runs int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.p.Runs += runs
+	m.tell(m.p)
+}
+
 // session returns a value that no other session has, by which pairs are told from chance numbers.
 func (s *Session) session() string {
 	if s.id == "" {
@@ -545,15 +422,36 @@ func (s *Session) recording(a *Arm) *Recording {
 	if commit != "" && v.Dirty {
 		commit += "+dirty"
 	}
-	method := fmt.Sprintf("%d pairs sharing one processor, iteration counts set to finish together", s.Pairs)
+	most := 0
+	if len(s.Looks) > 0 {
+		most = s.Looks[len(s.Looks)-1]
+	}
+	method := fmt.Sprintf("up to %d pairs sharing one processor, iteration counts set to finish together", most)
 	if len(s.CPUs) == 0 {
-		method = fmt.Sprintf("%d pairs, one version after the other in random order", s.Pairs)
+		method = fmt.Sprintf("up to %d pairs, one version after the other in random order", most)
 	}
 	r := &Recording{Provenance: [][2]string{
 		{"kind", "measured"}, {"session", s.session()}, {"ref", v.Ref}, {"why", v.Why}, {"commit", commit},
 		{"tag", v.Tag}, {"commit-time", v.CommitTime}, {"measured", s.Now.UTC().Format(time.RFC3339)},
 		{"go", a.Go}, {"seed", fmt.Sprint(s.Seed)}, {"method", method},
 	}}
+	if len(s.Looks) > 0 && s.Base != nil {
+		r.Provenance = append(r.Provenance, [2]string{"looks", strings.Trim(fmt.Sprint(s.Looks), "[]")})
+	}
+	if s.Comparisons > 0 {
+		r.Provenance = append(r.Provenance, [2]string{"comparisons", fmt.Sprint(s.Comparisons)})
+	}
+	if n := s.relinks(); n > 0 {
+		r.Provenance = append(r.Provenance, [2]string{"layouts", fmt.Sprint(n)})
+	}
+	if s.stopped != "" {
+		r.Provenance = append(r.Provenance, [2]string{"stopped", s.stopped})
+	}
+	for _, b := range a.Binaries {
+		if b.Digest != "" {
+			r.Provenance = append(r.Provenance, [2]string{"binary." + b.Package, b.Digest})
+		}
+	}
 	r.Provenance = append(r.Provenance, s.Environment...)
 	return r
 }

@@ -95,7 +95,7 @@ func build(t *testing.T, ref, spin, steps, panics, hang string) *Arm {
 			t.Fatal(err)
 		}
 	}
-	arm, err := Build(context.Background(), System{}, Version{Dir: dir, Ref: ref, Commit: "c0ffee"}, ".", filepath.Join(dir, "out"))
+	arm, err := Build(context.Background(), System{}, Version{Dir: dir, Ref: ref, Commit: "c0ffee"}, ".", filepath.Join(dir, "out"), BuildOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func build(t *testing.T, ref, spin, steps, panics, hang string) *Arm {
 
 func newSession(base, head *Arm) *Session {
 	return &Session{
-		Exec: System{}, Base: base, Head: head, CPUs: CPUs(), Pairs: 3, Target: 5 * time.Millisecond,
+		Exec: System{}, Base: base, Head: head, CPUs: CPUs(), Looks: []int{3}, Target: 5 * time.Millisecond,
 		Limit: 2 * time.Second, Seed: 7, Now: time.Unix(1_700_000_000, 0),
 	}
 }
@@ -240,7 +240,7 @@ func TestSessionSeesTheTruth(t *testing.T) {
 	base := build(t, "base", "2000", "1", "false", "false")
 	head := build(t, "head", "6000", "1", "false", "false")
 	s := newSession(base, head)
-	s.Pairs, s.Target = 9, 20*time.Millisecond
+	s.Looks, s.Target = []int{9}, 20*time.Millisecond
 	found, err := s.Find(context.Background(), []string{"BenchmarkSpin"})
 	if err != nil {
 		t.Fatal(err)
@@ -304,12 +304,12 @@ func TestBuildSaysWhatIsWrong(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := Build(context.Background(), System{}, Version{Dir: dir, Ref: "head"}, ".", filepath.Join(dir, "out"))
+	_, err := Build(context.Background(), System{}, Version{Dir: dir, Ref: "head"}, ".", filepath.Join(dir, "out"), BuildOptions{})
 	var be BuildError
 	if !errors.As(err, &be) || !strings.Contains(be.Output, "m_test.go:3") {
 		t.Errorf("got %v", err)
 	}
-	arm, err := Build(context.Background(), System{}, Version{Dir: dir, Ref: "head"}, "./nosuch", filepath.Join(dir, "out"))
+	arm, err := Build(context.Background(), System{}, Version{Dir: dir, Ref: "head"}, "./nosuch", filepath.Join(dir, "out"), BuildOptions{})
 	if err != nil || len(arm.Binaries) != 0 {
 		t.Errorf("a version without the suite: %v, %v", arm, err)
 	}
@@ -348,7 +348,7 @@ func TestPairsFinishTogether(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found.Items[0].Pairs = true
+	found.Items[0].Pairs, found.Items[0].Wall = true, true
 	if _, _, err := s.Measure(context.Background(), found, found.Items); err != nil {
 		t.Fatal(err)
 	}

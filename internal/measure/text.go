@@ -28,10 +28,25 @@ type line struct {
 	pkg  string
 	name string // with the word Benchmark
 	pair int    // from 1; 0 where there was no partner
-	text string
-	// secPerOp is the value of ns/op in seconds, or 0.
-	secPerOp   float64
-	iterations int
+	// layout is the seed of the order of the functions, or 0 for the linker's own.
+	layout int
+	method string // how it was run, where not as the provenance says
+	text   string
+	// secPerOp, cpu and blocked are the values of ns/op, cpu-ns/op and blocked-ns/op in seconds, or 0.
+	secPerOp, cpu, blocked float64
+	parallel               bool // it used RunParallel
+	iterations             int
+}
+
+// interleavedMethod is the method of pairs whose arms run one after the other.
+const interleavedMethod = "interleaved"
+
+// seconds returns the time of one iteration by the process's own clock, or else by that on the wall.
+func (l line) seconds() float64 {
+	if l.cpu > 0 {
+		return l.cpu + l.blocked
+	}
+	return l.secPerOp
 }
 
 // A Failure is a benchmark that did not end well. Name has the word Benchmark; it is empty when
@@ -49,7 +64,7 @@ const (
 )
 
 // parseLine reads a result line, and reports whether it is one.
-func parseLine(s string) (line, bool) {
+func parseLine(s string, procs int) (line, bool) {
 	f := strings.Fields(s)
 	if len(s) > maxLine || len(f) < 4 || len(f)%2 != 0 || !strings.HasPrefix(f[0], "Benchmark") || !printable(s) {
 		return line{}, false
@@ -59,23 +74,39 @@ func parseLine(s string) (line, bool) {
 		return line{}, false
 	}
 	l := line{name: f[0], iterations: n}
+	if procs > 1 {
+		// The testing package appends the number of processors to a name where it is not 1.
+		l.name = strings.TrimSuffix(f[0], fmt.Sprintf("-%d", procs))
+	}
 	for i := 2; i < len(f); i += 2 {
 		v, err := strconv.ParseFloat(f[i], 64)
 		if err != nil {
 			return line{}, false
 		}
-		if f[i+1] == "ns/op" && !math.IsInf(v, 0) && !math.IsNaN(v) {
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			continue
+		}
+		switch f[i+1] {
+		case "ns/op":
 			l.secPerOp = v / 1e9
+		case unitCPU:
+			l.cpu = v / 1e9
+		case unitBlocked:
+			l.blocked = v / 1e9
+		case unitProcs:
+			l.parallel = true
 		}
 	}
 	l.text = f[0]
-	if i := strings.LastIndexByte(f[0], '-'); i >= 0 && i+1 < len(f[0]) && strings.Trim(f[0][i+1:], "0123456789") == "" {
+	if i := strings.LastIndexByte(f[0], '-'); procs == 1 && i >= 0 && i+1 < len(f[0]) && strings.Trim(f[0][i+1:], "0123456789") == "" {
 		// Readers take a number at the end for the processor count, which is 1 and so not printed.
 		l.text += "-1"
 	}
 	l.text += "\t" + f[1]
 	for i := 2; i < len(f); i += 2 {
-		l.text += "\t" + f[i] + " " + f[i+1]
+		if f[i+1] != unitProcs {
+			l.text += "\t" + f[i] + " " + f[i+1]
+		}
 	}
 	return l, true
 }
@@ -86,15 +117,15 @@ func printable(s string) bool {
 
 // read takes from a process's output the result lines whose name keep accepts, and what it says of
 // units and of the machine.
-func (r *Recording) read(out []byte, pkg string, pair int, keep func(name string) bool) []line {
+func (r *Recording) read(out []byte, pkg string, procs int, keep func(name string) bool) []line {
 	var got []line
 	sc := bufio.NewScanner(bytes.NewReader(out))
 	sc.Buffer(nil, maxStdout+1)
 	for sc.Scan() {
 		s := strings.TrimRight(sc.Text(), "\r")
-		if l, ok := parseLine(s); ok {
+		if l, ok := parseLine(s, procs); ok {
 			if keep(l.name) {
-				l.pkg, l.pair = pkg, pair
+				l.pkg = pkg
 				got = append(got, l)
 			}
 			continue
@@ -145,19 +176,24 @@ func (r *Recording) WriteTo(w io.Writer) (int64, error) {
 	for _, u := range r.units {
 		fmt.Fprintln(&b, u)
 	}
-	pkg, pair := "", 0
+	now := map[string]string{}
+	set := func(key, value string) {
+		if now[key] != value {
+			now[key] = value
+			fmt.Fprintln(&b, strings.TrimSpace(key+": "+value)) // an empty value takes the key away
+		}
+	}
+	number := func(n int) string {
+		if n == 0 {
+			return ""
+		}
+		return strconv.Itoa(n)
+	}
 	for _, l := range r.lines {
-		if l.pkg != pkg {
-			fmt.Fprintf(&b, "pkg: %s\n", l.pkg)
-			pkg = l.pkg
-		}
-		switch {
-		case l.pair == 0 && pair != 0:
-			b.WriteString("pair:\n") // an empty value takes the key away
-		case l.pair != pair:
-			fmt.Fprintf(&b, "pair: %d\n", l.pair)
-		}
-		pair = l.pair
+		set("pkg", l.pkg)
+		set("method", l.method)
+		set("layout", number(l.layout))
+		set("pair", number(l.pair))
 		fmt.Fprintln(&b, l.text)
 	}
 	for _, f := range r.fails {

@@ -20,6 +20,9 @@ func FuzzRead(f *testing.F) {
 		var r Recording
 		r.Provenance = [][2]string{{"why", words}}
 		r.lines = r.read(out, "example.test/m", 1, func(name string) bool { return name == "BenchmarkX" || name == "BenchmarkX-5" })
+		for i := range r.lines {
+			r.lines[i].pair = 1
+		}
 		r.fail("BenchmarkX", failureText(Output{Stdout: out, Stderr: []byte(words)}))
 		r.Fail(words)
 		var b bytes.Buffer

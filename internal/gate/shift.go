@@ -1,0 +1,85 @@
+package gate
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/perfgate/perfgate/internal/budget"
+	"github.com/perfgate/perfgate/internal/sample"
+)
+
+// A change is common where so many benchmarks were compared, so large a share of them moved by about
+// the same, and that by so much, in units of the logarithm of a ratio.
+const (
+	shiftBenchmarks = 5
+	shiftShare      = 0.8
+	shiftSize       = 0.05
+)
+
+// findShift finds a change that nearly all benchmarks have in common. A fail of what was measured one
+// version after the other, and that goes away without the common change, tells of the machine and not
+// of the code, so it is not one. Pairs share their machine: there the fails stand, and the reader is
+// told.
+func (j *judge) findShift(cases []*testcase) {
+	var ds []float64
+	seen := map[sample.Key]bool{}
+	for _, c := range cases {
+		if d, ok := c.moved(); ok && !seen[c.key] {
+			seen[c.key] = true
+			ds = append(ds, d)
+		}
+	}
+	if len(ds) < shiftBenchmarks {
+		return
+	}
+	m, together := median(ds), 0
+	for _, d := range ds {
+		if d*m > 0 && math.Abs(d) >= math.Abs(m)/2 && math.Abs(d) <= math.Abs(m)*1.5 {
+			together++
+		}
+	}
+	if math.Abs(m) < shiftSize || float64(together) < shiftShare*float64(len(ds)) {
+		return
+	}
+	j.shift = &Shift{Change: math.Expm1(m), Together: together, Benchmarks: len(ds)}
+	fails := 0
+	for _, c := range cases {
+		d, ok := c.moved()
+		if !ok || c.v.Verdict != Fail {
+			continue
+		}
+		fails++
+		if c.v.Pairs > 0 || d-m > c.relativeMargin() {
+			continue
+		}
+		c.v.Verdict = Inconclusive
+		c.v.Reason = fmt.Sprintf("%s, and so did %d of %d benchmarks: the machine or the toolchain changed, not the code alone", percent(math.Expm1(d)), together, len(ds))
+		c.v.Blocks = true
+		c.v.Limits[0].Verdict, c.v.Limits[0].Reason = c.v.Verdict, c.v.Reason
+	}
+	if fails > 0 {
+		text := fmt.Sprintf("%d of %d benchmarks changed together, by about %s: look first at the machine, the toolchain or what all of them use", together, len(ds), percent(math.Expm1(m)))
+		if b, h := j.in.Base.Environment["go"], j.in.Head.Environment["go"]; b != h {
+			text += fmt.Sprintf("; base was built by %s, head by %s", b, h)
+		}
+		j.problem(text)
+	}
+}
+
+// moved returns the change of a testcase whose values vary as the logarithm of a ratio, more being
+// worse.
+func (c *testcase) moved() (float64, bool) {
+	if c.class == budget.Exact || c.group != nil || c.v.Change == nil || c.v.Interval == nil || *c.v.Change <= -1 {
+		return 0, false
+	}
+	return c.sign() * math.Log1p(*c.v.Change), true
+}
+
+// relativeMargin is the limit of the change in the same unit.
+func (c *testcase) relativeMargin() float64 {
+	b := relativeLimit(c.b).Value
+	if c.b.MaxDrop != nil {
+		return -math.Log1p(-b)
+	}
+	return math.Log1p(b)
+}
