@@ -58,9 +58,10 @@ func (u *unit) violation(at ast.Node, format string, args ...any) violation {
 	return violation{u.fset.Position(at.Pos()), fmt.Sprintf(format, args...)}
 }
 
-// TestRules applies every rule to every Go file of the repository.
+// TestRules applies every rule to every Go file of the root module.
 func TestRules(t *testing.T) {
-	units := load(t, repository(t))
+	own, _ := repository(t)
+	units := load(t, own)
 	for _, dir := range []string{"cmd/perfgate", "internal/budget", "internal/cli", "internal/gate", "internal/measure", "protocols", "report"} {
 		if !slices.ContainsFunc(units, func(u *unit) bool { return u.dir == dir }) {
 			t.Errorf("no Go file of %s was found: either it was moved, and the rules have to follow, or the search is broken", dir)
@@ -77,11 +78,36 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// repository reads the Go files of this module. It walks the directory instead of asking git, so
-// that it holds in an archive too.
-func repository(t *testing.T) []source {
+// notNested are the rules that nested modules need not keep: what these import is in their go.mod,
+// and waiting may be what they measure.
+var notNested = []string{"imports", "sleep"}
+
+// TestRulesOfNestedModules applies what rules are left to the modules below this one.
+func TestRulesOfNestedModules(t *testing.T) {
+	_, nested := repository(t)
+	units := load(t, nested)
+	if !slices.ContainsFunc(units, func(u *unit) bool { return u.dir == "internal/replay/corpus" }) {
+		t.Error("no Go file of internal/replay/corpus was found: either it was moved, or the search is broken")
+	}
+	for _, r := range rules {
+		if slices.Contains(notNested, r.name) {
+			continue
+		}
+		t.Run(r.name, func(t *testing.T) {
+			for _, u := range units {
+				for _, v := range r.check(u) {
+					t.Error(v)
+				}
+			}
+		})
+	}
+}
+
+// repository reads the Go files of this module, and those of modules in directories below it. It walks
+// the directory instead of asking git, so that it holds in an archive too.
+func repository(t *testing.T) (own, nested []source) {
 	t.Helper()
-	var out []source
+	var modules []string // the directories of nested modules
 	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -91,9 +117,12 @@ func repository(t *testing.T) []source {
 			if name == "." {
 				return nil
 			}
-			_, err := os.Stat(filepath.Join(name, "go.mod"))
-			if err == nil || base == "testdata" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") {
+			if base == "testdata" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") {
 				return fs.SkipDir
+			}
+			// The table of who may import whom is of one module: another has requirements of its own.
+			if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil {
+				modules = append(modules, filepath.ToSlash(name))
 			}
 			return nil
 		}
@@ -101,13 +130,18 @@ func repository(t *testing.T) []source {
 			return nil
 		}
 		text, err := os.ReadFile(name)
-		out = append(out, source{filepath.ToSlash(name), string(text)})
+		s := source{filepath.ToSlash(name), string(text)}
+		if under(s.path, modules...) {
+			nested = append(nested, s)
+		} else {
+			own = append(own, s)
+		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out
+	return own, nested
 }
 
 // load parses and type-checks sources, whatever system they are for.

@@ -569,7 +569,7 @@ func checkSkips(u *unit) []violation {
 // checkLoops finds benchmarks that count to b.N: what they compute may be optimised away, and what
 // they prepare is measured.
 func checkLoops(u *unit) []violation {
-	if !under(u.dir, "benchmarks") {
+	if !under(u.dir, "benchmarks", "internal/replay/corpus") {
 		return nil
 	}
 	var out []violation
