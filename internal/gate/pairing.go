@@ -155,27 +155,23 @@ func (c *testcase) pairs() pairing {
 	return p
 }
 
-// The units in which a process says how long it ran within the timer of a benchmark, and how long it
-// neither ran nor waited for a processor.
-const (
-	cpuUnit     = "cpu-sec/op"
-	blockedUnit = "blocked-sec/op"
-)
+// ownUnit is the unit in which a process says how long an operation took, the time left out for which
+// it waited for a processor.
+const ownUnit = "own-sec/op"
 
 // own returns a time or a rate as it would be had the process had its processor to itself, by what its
 // own clock says; 0 where that is not known or the unit is of another kind.
 func (a arm) own(m sample.Measurement) float64 {
-	cpu, ok := a.at(cpuUnit, m.Run)
-	blocked, ok2 := a.at(blockedUnit, m.Run)
-	sec, ok3 := a.at("sec/op", m.Run)
-	if !ok || !ok2 || !ok3 || !(cpu > 0) || !(blocked >= 0) || !(sec > 0) || math.IsInf(cpu+blocked+sec, 0) {
+	own, ok := a.at(ownUnit, m.Run)
+	sec, ok2 := a.at("sec/op", m.Run)
+	if !ok || !ok2 || !(own > 0) || !(sec > 0) || math.IsInf(own+sec, 0) {
 		return 0
 	}
 	switch a.unit {
 	case "sec/op":
-		return cpu + blocked
+		return own
 	case "B/s":
-		return m.Value * (sec / (cpu + blocked))
+		return m.Value * (sec / own)
 	}
 	return 0
 }

@@ -29,6 +29,8 @@ type Output struct {
 	Stdout []byte // cut at 4 MiB
 	Stderr []byte // cut at 256 KiB
 	Cut    bool   // something was cut
+	// Took is the time from the start of the process to its end.
+	Took time.Duration
 	// Err is nil when the process ended with exit code 0.
 	Err error
 }
@@ -75,6 +77,7 @@ func (System) Run(ctx context.Context, c Command) Output {
 		}
 		return nil
 	}
+	began := time.Now()
 	err := startPinned(cmd, c.CPUs)
 	if err == nil {
 		err = cmd.Wait()
@@ -83,7 +86,7 @@ func (System) Run(ctx context.Context, c Command) Output {
 	if ctx.Err() != nil && err != nil {
 		err = context.Cause(ctx)
 	}
-	return Output{Stdout: stdout.buf.Bytes(), Stderr: stderr.buf.Bytes(), Cut: stdout.cut || stderr.cut, Err: err}
+	return Output{Stdout: stdout.buf.Bytes(), Stderr: stderr.buf.Bytes(), Cut: stdout.cut || stderr.cut, Took: time.Since(began), Err: err}
 }
 
 // A capped writer keeps the first bytes and swallows the rest: a child that prints without end must

@@ -48,8 +48,9 @@ type Arm struct {
 
 // BuildOptions are the ways in which test binaries are built; the zero value is as go test does.
 type BuildOptions struct {
-	// OwnClock adds to every result line how long the process ran (cpu-ns/op) and how long it neither
-	// ran nor waited for a processor (blocked-ns/op), where system and toolchain allow: see Overlay.
+	// OwnClock adds to every result line how long the process ran (cpu-ns/op) and how long the operation
+	// took without the time for which it waited for a processor (own-ns/op), where system and toolchain
+	// allow: see Overlay.
 	OwnClock bool
 	// LinkFlags are given to the linker.
 	LinkFlags string

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -32,10 +33,11 @@ type line struct {
 	layout int
 	method string // how it was run, where not as the provenance says
 	text   string
-	// secPerOp, cpu and blocked are the values of ns/op, cpu-ns/op and blocked-ns/op in seconds, or 0.
-	secPerOp, cpu, blocked float64
-	parallel               bool // it used RunParallel
-	iterations             int
+	// secPerOp, own and cpu are the values of ns/op, own-ns/op and cpu-ns/op in seconds, or 0.
+	secPerOp, own, cpu float64
+	parallel           bool // it used RunParallel
+	iterations         int
+	took               time.Duration // of the process
 }
 
 // interleavedMethod is the method of pairs whose arms run one after the other.
@@ -43,8 +45,8 @@ const interleavedMethod = "interleaved"
 
 // seconds returns the time of one iteration by the process's own clock, or else by that on the wall.
 func (l line) seconds() float64 {
-	if l.cpu > 0 {
-		return l.cpu + l.blocked
+	if l.own > 0 {
+		return l.own
 	}
 	return l.secPerOp
 }
@@ -91,8 +93,8 @@ func parseLine(s string, procs int) (line, bool) {
 			l.secPerOp = v / 1e9
 		case unitCPU:
 			l.cpu = v / 1e9
-		case unitBlocked:
-			l.blocked = v / 1e9
+		case unitOwn:
+			l.own = v / 1e9
 		case unitProcs:
 			l.parallel = true
 		}
@@ -176,26 +178,7 @@ func (r *Recording) WriteTo(w io.Writer) (int64, error) {
 	for _, u := range r.units {
 		fmt.Fprintln(&b, u)
 	}
-	now := map[string]string{}
-	set := func(key, value string) {
-		if now[key] != value {
-			now[key] = value
-			fmt.Fprintln(&b, strings.TrimSpace(key+": "+value)) // an empty value takes the key away
-		}
-	}
-	number := func(n int) string {
-		if n == 0 {
-			return ""
-		}
-		return strconv.Itoa(n)
-	}
-	for _, l := range r.lines {
-		set("pkg", l.pkg)
-		set("method", l.method)
-		set("layout", number(l.layout))
-		set("pair", number(l.pair))
-		fmt.Fprintln(&b, l.text)
-	}
+	r.writeLines(&b, false)
 	for _, f := range r.fails {
 		if f.Name == "" {
 			fmt.Fprintf(&b, "FAIL\t%s\n", oneLine(f.Text))
@@ -209,6 +192,57 @@ func (r *Recording) WriteTo(w io.Writer) (int64, error) {
 	}
 	fmt.Fprintf(&b, "# end: %d\n", len(r.lines))
 	return b.WriteTo(w)
+}
+
+// WriteSection writes the results alone as one section of a longer text, under file configuration of
+// its own: what was measured alone is numbered by the key run, and each line says in process-ns how
+// long its process took. The sections of a text follow one another without more.
+func (r *Recording) WriteSection(w io.Writer, config [][2]string) error {
+	var b bytes.Buffer
+	for _, kv := range config {
+		fmt.Fprintf(&b, "%s: %s\n", kv[0], kv[1])
+	}
+	r.writeLines(&b, true)
+	_, err := b.WriteTo(w)
+	return err
+}
+
+func (r *Recording) writeLines(b *bytes.Buffer, section bool) {
+	now, keys := map[string]string{}, []string{}
+	set := func(key, value string) {
+		if now[key] != value {
+			now[key] = value
+			keys = append(keys, key)
+			fmt.Fprintln(b, strings.TrimSpace(key+": "+value)) // an empty value takes the key away
+		}
+	}
+	number := func(n int) string {
+		if n == 0 {
+			return ""
+		}
+		return strconv.Itoa(n)
+	}
+	runs := map[string]int{}
+	for _, l := range r.lines {
+		set("pkg", l.pkg)
+		set("method", l.method)
+		set("layout", number(l.layout))
+		set("pair", number(l.pair))
+		if !section {
+			fmt.Fprintln(b, l.text)
+			continue
+		}
+		if l.pair == 0 {
+			runs[l.name]++
+			set("run", number(runs[l.name]))
+		}
+		fmt.Fprintf(b, "%s\t%d process-ns\n", l.text, l.took.Nanoseconds())
+	}
+	if section {
+		for _, key := range keys {
+			set(key, "")
+		}
+	}
 }
 
 // oneLine makes text safe to stand in one line of the file.

@@ -276,9 +276,9 @@ func (w *work) calibrate(ctx context.Context) {
 		if own[arm] > 0 {
 			w.n[arm] = clampN(w.s.Target.Seconds() / own[arm])
 		}
-		w.interleaved = w.interleaved || l.blocked > waitingShare*l.seconds()
+		w.interleaved = w.interleaved || l.own-l.cpu/float64(w.procs) > waitingShare*l.own
 		// Without the processes' own clocks nothing but finishing together makes both times right.
-		if w.Pairs && l.cpu == 0 && w.adapt == 0 && !w.Wall {
+		if w.Pairs && l.own == 0 && w.adapt == 0 && !w.Wall {
 			w.adapt, w.Wall = adaptPairs, true
 		}
 	}
@@ -306,6 +306,7 @@ func (w *work) accept(ctx context.Context, arm int, out Output) (line, bool) {
 	var r Recording
 	lines := r.read(out.Stdout, w.Package, w.procs, func(name string) bool { return name == w.Name })
 	if out.Err == nil && len(lines) == 1 {
+		lines[0].took = out.Took
 		return lines[0], true
 	}
 	if w.failed == nil && ctx.Err() == nil {
@@ -343,7 +344,7 @@ func (w *work) pair(ctx context.Context, bin [2]*Binary) (base, head line, ok bo
 		switch {
 		case w.interleaved:
 			target *= 2 // what cancels less is measured for longer
-		case base.cpu == 0:
+		case base.own == 0:
 			target *= 2 // both shares of one processor together
 		}
 		w.n[0] = clampN(target / recent(w.base))
