@@ -16,8 +16,8 @@ import (
 
 // The units that a binary built with an overlay adds to each result, beside those of the benchmark.
 const (
-	unitCPU     = "cpu-ns/op"
-	unitBlocked = "blocked-ns/op"
+	unitCPU = "cpu-ns/op"
+	unitOwn = "own-ns/op"
 	// unitProcs marks a benchmark that called RunParallel; its value is GOMAXPROCS.
 	unitProcs = "parallel-procs"
 )

@@ -49,6 +49,9 @@ func (s *Session) Measure(ctx context.Context, found *Found, items []Item) (base
 			order.Shuffle(len(part.works), func(i, j int) { part.works[i], part.works[j] = part.works[j], part.works[i] })
 			if err := each(bounded, part.workers, part.works, func(w *work, cpus []int) {
 				w.cpus = cpus
+				if w.procs > 1 {
+					w.cpus = s.CPUs[:min(w.procs, len(s.CPUs))]
+				}
 				w.next(bounded, found)
 				p.ran(w.ran)
 				w.ran = 0
