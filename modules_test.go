@@ -13,7 +13,7 @@ import (
 // only on purpose.
 var inProgram = map[string]string{
 	module:                               "this module",
-	"github.com/aclements/go-moremath":   "distributions, for internal/gate",
+	"github.com/aclements/go-moremath":   "distributions, for internal/gate and internal/replay",
 	"github.com/cpuguy83/go-md2man/v2":   "of urfave/cli",
 	"github.com/google/go-github/v60":    "the GitHub API, for internal/github",
 	"github.com/google/go-querystring":   "of go-github",
@@ -21,7 +21,7 @@ var inProgram = map[string]string{
 	"github.com/urfave/cli/v2":           "commands and flags, for internal/cli",
 	"github.com/xrash/smetrics":          "of urfave/cli",
 	"golang.org/x/mod":                   "order of versions, for internal/measure",
-	"golang.org/x/perf":                  "benchmark text and its units, for internal/sample and internal/budget",
+	"golang.org/x/perf":                  "benchmark text and its units, for internal/sample, internal/budget and internal/replay",
 	"golang.org/x/sys":                   "processor affinity, for internal/measure",
 	"gopkg.in/yaml.v3":                   "budget files with positions, for internal/budget",
 }
