@@ -42,17 +42,7 @@ func (j *judge) relativeVerdict(c *testcase, l *budget.Limit) LimitVerdict {
 	if c.dir == budget.Lower && head*3 < base || c.dir == budget.Higher && head > base*3 {
 		c.warn("more than three times better: check that the benchmark still does its work")
 	}
-	bound := l.Value
-	if c.b.IgnoreBelow != nil {
-		bound = max(bound, c.b.IgnoreBelow.Value/base)
-	}
-	limit := math.Log1p(bound)
-	if c.dir == budget.Higher {
-		limit = math.Inf(+1)
-		if bound < 1 {
-			limit = -math.Log1p(-bound)
-		}
-	}
+	limit := c.logLimit(l, base)
 	if c.class == budget.Exact {
 		lv.Verdict, lv.Reason = j.exactRelative(c, lv, limit)
 		return lv
@@ -64,6 +54,22 @@ func (j *judge) relativeVerdict(c *testcase, l *budget.Limit) LimitVerdict {
 	}
 	lv.Verdict, lv.Reason = j.noisyRelative(c, lv, limit)
 	return lv
+}
+
+// logLimit returns a relative limit as a logarithm of the ratio of head to base, more being worse, at
+// the centre of the base; infinite where ignore_below excuses every drop.
+func (c *testcase) logLimit(l *budget.Limit, base float64) float64 {
+	bound := l.Value
+	if c.b.IgnoreBelow != nil {
+		bound = max(bound, c.b.IgnoreBelow.Value/base)
+	}
+	if c.dir != budget.Higher {
+		return math.Log1p(bound)
+	}
+	if bound < 1 {
+		return -math.Log1p(-bound)
+	}
+	return math.Inf(+1)
 }
 
 // noBase reports the verdict where there is nothing to compare with: a pass where the benchmark or
