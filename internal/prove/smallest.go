@@ -1,0 +1,84 @@
+package prove
+
+import (
+	"math"
+
+	"github.com/perfgate/perfgate/internal/gate"
+)
+
+const (
+	// resamples is how many checks are made of the pairs that were measured.
+	resamples = 400
+	// found is how many of these a change must fail in to be called found.
+	found = resamples * 95 / 100
+	// accuracy is how closely the smallest change is looked for, as a part of it.
+	accuracy = 0.005
+	// farthest bounds the search, as a logarithm: a factor of a thousand.
+	farthest = 6.9
+)
+
+// smallest returns the smallest change beyond the limit that 95 of 100 checks find, or nil where none
+// does or no pairs are compared. The noise is that of the pairs measured: each check draws its pairs
+// from them with replacement, as many as its plan may take.
+func (t *trial) smallest() *float64 {
+	e := t.measured
+	if len(e.Logs) < minPairs || math.IsInf(e.Limit, 0) {
+		return nil
+	}
+	x, ok := detect(e, t.draws(e))
+	if !ok {
+		return nil
+	}
+	change := math.Expm1(x)
+	if t.l.kind == "max_drop" {
+		change = math.Expm1(-x)
+	}
+	return &change
+}
+
+// draws makes the noise of the checks.
+func (t *trial) draws(e gate.Evidence) [][]float64 {
+	rng := t.rng("smallest")
+	c := centre(e.Logs)
+	out := make([][]float64, resamples)
+	for i := range out {
+		out[i] = make([]float64, e.Plan.Pairs())
+		for k := range out[i] {
+			out[i][k] = e.Logs[rng.IntN(len(e.Logs))] - c
+		}
+	}
+	return out
+}
+
+// detect returns the logarithm of the smallest ratio found in noise. The same noise serves for every
+// size, so that a larger change is never found less often.
+func detect(e gate.Evidence, noise [][]float64) (float64, bool) {
+	ds := make([]float64, e.Plan.Pairs())
+	finds := func(x float64) bool {
+		n := 0
+		for _, draw := range noise {
+			for i, d := range draw {
+				ds[i] = d + x
+			}
+			if e.Plan.Decide(ds, e.Limit).Kind == gate.Fail {
+				n++
+			}
+		}
+		return n >= found
+	}
+	low, gap := e.Limit, 0.001
+	high := low + gap
+	for ; !finds(high); high = e.Limit + gap {
+		if low, gap = high, 2*gap; e.Limit+gap > e.Limit+farthest {
+			return 0, false
+		}
+	}
+	for math.Expm1(high)-math.Expm1(low) > accuracy*math.Expm1(high) {
+		if mid := (low + high) / 2; finds(mid) {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	return high, true
+}
