@@ -99,6 +99,10 @@ func proseJoint(s string, i int) bool {
 	return joint(s, i)
 }
 
+// ASCII returns a text from outside for a terminal, as the text report shows it: on one line, in
+// printable ASCII, cut to limit characters.
+func ASCII(s string, limit int) string { return ascii(s, limit) }
+
 // ascii returns s for a terminal: one line of printable ASCII, other characters as \u escapes, cut
 // to limit characters. A runner of GitHub Actions obeys ##[ anywhere in a line that it logs, so that
 // is taken apart; what it obeys at the start of a line, ::, the caller keeps away from there.

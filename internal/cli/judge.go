@@ -61,15 +61,19 @@ func judgeCommand(s Streams) *cli.Command {
 
 // judge calls the gate and sorts its errors into exit codes.
 func judge(set budget.Set, base, head *sample.Set, noBase string, allow bool) (gate.Result, error) {
-	in := gate.Input{Budgets: set, Head: head, Base: base, NoBase: noBase, AllowNoBase: allow}
-	if base != nil && base.Provenance[recordedKey] != "" {
-		in.Recorded, in.NoBase = true, base.Provenance[recordedKey]
-	}
-	result, err := gate.Judge(in)
+	result, err := gate.Judge(judgeInput(set, base, head, noBase, allow))
 	if err != nil {
 		return result, exitError{gate.ExitMisuse, err}
 	}
 	return result, nil
+}
+
+func judgeInput(set budget.Set, base, head *sample.Set, noBase string, allow bool) gate.Input {
+	in := gate.Input{Budgets: set, Head: head, Base: base, NoBase: noBase, AllowNoBase: allow}
+	if base != nil && base.Provenance[recordedKey] != "" {
+		in.Recorded, in.NoBase = true, base.Provenance[recordedKey]
+	}
+	return in
 }
 
 // deliver writes a result as JSON to a file, with the verdicts on stdout; or as JSON to stdout, with
