@@ -11,28 +11,26 @@ import (
 	"github.com/perfgate/perfgate/internal/sample"
 )
 
-// times are the tidied units that all say how long an operation took: a change of one is a change of
-// all, and of the bytes per second by its inverse.
-var times = []string{"sec/op", "cpu-sec/op", "blocked-sec/op"}
-
+// rate is the tidied unit of bytes per second, which falls as an operation takes longer.
 const rate = "B/s"
+
+// timed reports whether a tidied unit says how long an operation took, on the wall or by the clock of the
+// process. A change of one is a change of all.
+func timed(unit string) bool {
+	return slices.Contains([]string{"sec/op", "cpu-sec/op", "blocked-sec/op", rate}, unit)
+}
 
 // multiply multiplies what every run of a benchmark shows in a unit by factor(run), together with what
 // else the same cause moves.
 func multiply(s *sample.Set, k sample.Key, unit string, factor func(run int) float64) {
-	timed := unit == rate || slices.Contains(times, unit)
 	s.Replace(k, func(u string, values []sample.Measurement) []sample.Measurement {
 		for i, m := range values {
-			f := 1.0
 			switch {
-			case u == unit:
-				f = factor(m.Run)
-			case timed && (unit == rate || u == rate) && (u == rate || slices.Contains(times, u)):
-				f = 1 / factor(m.Run)
-			case timed && slices.Contains(times, u):
-				f = factor(m.Run)
+			case u == unit, timed(u) && timed(unit) && (u == rate) == (unit == rate):
+				values[i].Value *= factor(m.Run)
+			case timed(u) && timed(unit):
+				values[i].Value /= factor(m.Run)
 			}
-			values[i].Value *= f
 		}
 		return values
 	})

@@ -186,15 +186,18 @@ func TestPlantsAreOfTheSizeThatTheySay(t *testing.T) {
 			t.Errorf("%s: %q, want %q", p.Rules[i].ID, got, want)
 		}
 	}
+	// Also where a check would have ended at its first look: the change is that of all pairs.
+	w.provenance = "# perfgate-samples: 1\n# looks: 4 8 15 30\n"
 	base, head := w.sets(t)
 	in := gate.Input{Budgets: budgets(t, "match: Walk/ops=10, unit: ns/op, max_rise: 10%"), Base: base, Head: head}
 	r, err := gate.Judge(in)
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || r.Verdicts[0].Pairs != 4 {
+		t.Fatal(err, dump(r))
 	}
 	b := in.Budgets.Budgets[0]
 	trial := newTrial(in, b, r.Verdicts[0], limits(&b)[0], 1)
 	worse, _ := trial.worse(trial.in.Base, trial.in.Head, twice)
+	delete(worse.Provenance, "looks")
 	v, _, err := trial.judge(trial.in.Base, worse)
 	if err != nil || v.Change == nil || math.Abs(*v.Change-0.2) > 1e-9 {
 		t.Errorf("planted 20 %%, the gate sees %v (%v)", v.Change, err)
@@ -240,6 +243,10 @@ func TestRulesThatCannotGoRed(t *testing.T) {
 			!strings.Contains(r.Problem, tt.problem) || !strings.Contains(r.Help, tt.help) || !strings.HasPrefix(r.At, "b.yaml:3") {
 			t.Errorf("%s: %s", tt.name, dump(r))
 		}
+		// It is the noise that hides the change, where noise does: without any it is found.
+		if tt.w.noise > 0.1 && r.plant(t, Constant).Verdict != gate.Fail {
+			t.Errorf("%s: %s", tt.name, dump(r))
+		}
 	}
 }
 
@@ -253,6 +260,25 @@ func TestWhatEndedEarlyIsProved(t *testing.T) {
 	for _, r := range p.Rules {
 		if !strings.Contains(r.plant(t, Twice).Reason, "proved beyond") || !r.Proved || r.Smallest == nil {
 			t.Errorf("%s: %s %s", r.Benchmark, r.Problem, r.Help)
+		}
+	}
+}
+
+// One cause moves all that says how long an operation took, and nothing else.
+func TestMultiply(t *testing.T) {
+	text := "BenchmarkWalk 1 8 sec/op 8 cpu-sec/op 8 blocked-sec/op 8 B/s 8 B/op\n"
+	for unit, want := range map[string]string{
+		"sec/op": "16 16 16 4 8", "cpu-sec/op": "16 16 16 4 8", "B/s": "4 4 4 16 8", "B/op": "8 8 8 8 16",
+	} {
+		s := read(t, "x.txt", text)
+		k := sample.Key{Name: "Walk"}
+		multiply(s, k, unit, always(2))
+		var got []string
+		for _, u := range []string{"sec/op", "cpu-sec/op", "blocked-sec/op", "B/s", "B/op"} {
+			got = append(got, fmt.Sprint(s.Lookup(k).Samples[u][0].Value))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("twice %s: %v, want %s", unit, got, want)
 		}
 	}
 }
@@ -321,6 +347,11 @@ func TestSmallestChange(t *testing.T) {
 	if math.Abs(small-want) > 0.012 {
 		t.Errorf("the smallest change is %v, theory says about %v", small, want)
 	}
+	// What head has changed already is no noise.
+	w.change = 1.3
+	if got := *w.prove(t, "match: Walk/ops=1, unit: ns/op, max_rise: 10%").Rules[0].Smallest; math.Abs(got-small) > 1e-6 {
+		t.Errorf("the smallest change is %v where head is slower by 30 %% already, else %v", got, small)
+	}
 	if r := w.prove(t, "match: Sync, unit: rounds/op, max_rise: 5%").Rules[0]; r.Smallest != nil || !r.AnyBeyond {
 		t.Errorf("exact: %s", dump(r))
 	}
@@ -364,5 +395,39 @@ func TestUnfitSamples(t *testing.T) {
 	var problems budget.Problems
 	if _, err := Prove(gate.Input{Budgets: budgets(t, "match: Wakl, unit: ns/op, max_rise: 10%"), Base: base, Head: head}, 1); !errors.As(err, &problems) {
 		t.Errorf("a selector that matches nothing: %v", err)
+	}
+}
+
+// Every want takes the verdicts that it is meant to take, and no other.
+func TestWants(t *testing.T) {
+	in := gate.Input{Budgets: budgets(t, "match: Walk/ops=1, unit: ns/op, max_rise: 10%")}
+	in.Base, in.Head = healthy.sets(t)
+	r, err := gate.Judge(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := in.Budgets.Budgets[0]
+	trial := newTrial(in, b, r.Verdicts[0], limits(&b)[0], 1)
+	k := trial.members[0].Key
+	slow, near, none := trial.in.Head.Clone(), trial.in.Head.Clone(), trial.in.Head.Clone()
+	multiply(slow, k, "sec/op", always(2))
+	multiply(near, k, "sec/op", always(1.1/trial.present(trial.in.Base, near)))
+	none.Remove(k)
+	for _, tt := range []struct {
+		head  *sample.Set
+		comes gate.Kind
+		ok    []Want
+	}{
+		{trial.in.Head, gate.Pass, []Want{NotFail, Anything}},
+		{slow, gate.Fail, []Want{Fail, NotPass, NotGreen, Anything}},
+		{near, gate.Inconclusive, []Want{NotPass, NotFail, NotGreen, Anything}},
+		{none, gate.Missing, []Want{Missing, NotPass, NotFail, NotGreen, Anything}},
+	} {
+		for _, want := range []Want{Fail, Missing, NotPass, NotFail, NotGreen, Anything} {
+			p := trial.try("x", "", want, trial.in.Base, tt.head)
+			if p.Verdict != tt.comes || p.OK != slices.Contains(tt.ok, want) {
+				t.Errorf("%s where %s is wanted: %+v", tt.comes, want, p)
+			}
+		}
 	}
 }
