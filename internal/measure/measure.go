@@ -43,7 +43,10 @@ type Arm struct {
 	Go       string // version of the toolchain that built it, such as go1.26.8
 	Binaries []Binary
 	options  BuildOptions
-	overlay  string // file for the go command's flag of that name
+	root     string // of the toolchain
+	overlay  string // file for the go command's flag of that name, and what it needs
+	// in its environment
+	overlayEnv []string
 }
 
 // BuildOptions are the ways in which test binaries are built; the zero value is as go test does.
@@ -82,9 +85,9 @@ func Build(ctx context.Context, x Executor, v Version, pattern, out string, opti
 	if err != nil {
 		return nil, err
 	}
-	arm.Go, version, _ = strings.Cut(strings.TrimSpace(version), "\n")
+	arm.Go, arm.root, _ = strings.Cut(strings.TrimSpace(version), "\n")
 	if options.OwnClock {
-		if arm.overlay, err = Overlay(version, out); err != nil {
+		if arm.overlay, arm.overlayEnv, err = Overlay(arm.root, out); err != nil {
 			return nil, ErrOwnClock{err}
 		}
 	}
@@ -133,7 +136,11 @@ func (a *Arm) env() []string { return append(CleanEnv(), "PWD="+a.Version.Dir) }
 
 // golang returns what a go command printed.
 func (a *Arm) golang(ctx context.Context, x Executor, args ...string) (string, error) {
-	o := x.Run(ctx, Command{Path: "go", Args: args, Dir: a.Version.Dir, Env: a.env(), Limit: buildLimit})
+	c := Command{Path: "go", Args: args, Dir: a.Version.Dir, Env: a.env(), Limit: buildLimit}
+	if a.overlay != "" {
+		c.Path, c.Env = filepath.Join(a.root, "bin", "go"), append(c.Env, a.overlayEnv...)
+	}
+	o := x.Run(ctx, c)
 	if o.Err == nil {
 		return string(o.Stdout), nil
 	}

@@ -28,26 +28,40 @@ const (
 var clocks []byte
 
 // Overlay prepares test binaries whose results also tell the CPU time and the blocked time inside
-// the benchmark timer. It writes into dir, which must exist, and returns the path of the file to
-// give to go test -c -overlay. Goroot is the directory of the toolchain that will build, as go env
-// GOROOT prints it in the directory of the build. On systems other than Linux the error is
-// errors.ErrUnsupported; a testing package that is not as expected is an error too, and then the
-// benchmarks can be built without.
-func Overlay(goroot, dir string) (path string, err error) {
+// the benchmark timer. It writes into dir, which must exist and stay until all is built, and returns
+// the path of the file to give to go test -c -overlay, and what to add to the environment of that
+// command. Goroot is the directory of the toolchain, as go env GOROOT prints it in the directory of
+// the build; the command to run is its bin/go, since one found elsewhere may be of another version.
+//
+// On systems other than Linux the error is errors.ErrUnsupported; a testing package that is not as
+// expected is an error too, and then the benchmarks can be built without.
+func Overlay(goroot, dir string) (path string, env []string, err error) {
 	if runtime.GOOS != "linux" {
-		return "", fmt.Errorf("the clocks inside the benchmark timer: needs linux: %w", errors.ErrUnsupported)
+		return "", nil, fmt.Errorf("the clocks inside the benchmark timer: needs linux: %w", errors.ErrUnsupported)
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
-		return "", fmt.Errorf("place the overlay: %w", err)
+		return "", nil, fmt.Errorf("place the overlay: %w", err)
 	}
-	testing := filepath.Join(goroot, "src", "testing")
+	if goroot == "" {
+		return "", nil, errors.New("the directory of the toolchain is not known")
+	}
+	// From Go 1.25 on nothing in the module cache may be replaced, and there is where a toolchain
+	// that the go command fetched lies. By way of a link it lies elsewhere.
+	link := filepath.Join(dir, "goroot")
+	if err := os.Remove(link); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", nil, fmt.Errorf("write the overlay: %w", err)
+	}
+	if err := os.Symlink(goroot, link); err != nil {
+		return "", nil, fmt.Errorf("write the overlay: %w", err)
+	}
+	testing := filepath.Join(link, "src", "testing")
 	src, err := os.ReadFile(filepath.Join(testing, "benchmark.go"))
 	if err != nil {
-		return "", fmt.Errorf("read the testing package: %w", err)
+		return "", nil, fmt.Errorf("read the testing package: %w", err)
 	}
 	patched, err := patchBenchmark(src)
 	if err != nil {
-		return "", fmt.Errorf("patch the testing package: %w", err)
+		return "", nil, fmt.Errorf("patch the testing package: %w", err)
 	}
 	replace := map[string]string{}
 	for _, f := range []struct {
@@ -56,19 +70,19 @@ func Overlay(goroot, dir string) (path string, err error) {
 	}{{"benchmark.go", patched}, {"perfgate_linux.go", clocks}} {
 		at := filepath.Join(dir, f.name)
 		if err := os.WriteFile(at, f.text, 0o600); err != nil {
-			return "", fmt.Errorf("write the overlay: %w", err)
+			return "", nil, fmt.Errorf("write the overlay: %w", err)
 		}
 		replace[filepath.Join(testing, f.name)] = at
 	}
 	text, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
-		return "", fmt.Errorf("write the overlay: %w", err)
+		return "", nil, fmt.Errorf("write the overlay: %w", err)
 	}
 	path = filepath.Join(dir, "overlay.json")
 	if err := os.WriteFile(path, text, 0o600); err != nil {
-		return "", fmt.Errorf("write the overlay: %w", err)
+		return "", nil, fmt.Errorf("write the overlay: %w", err)
 	}
-	return path, nil
+	return path, []string{"GOROOT=" + link, "GOTOOLCHAIN=local"}, nil
 }
 
 // An anchor is a statement of benchmark.go beside which a call goes: the one that assigns to a field
@@ -270,7 +284,8 @@ func checkOverlay(secPerOp, cpu, blocked float64, iterations, procs int) error {
 	switch {
 	case iterations < 1 || procs < 1:
 		return fmt.Errorf("%d iterations on %d processors is not a run", iterations, procs)
-	case !(cpu > 0):
+	case !(cpu >= 0) || cpu == 0 && secPerOp*float64(iterations) > 1e-5:
+		// Nothing at all is what a benchmark that times next to nothing may take.
 		return fmt.Errorf("CPU time of %g ns per iteration", cpu)
 	case !(cpu <= most):
 		return fmt.Errorf("CPU time of %g ns per iteration in %g s on %d processors", cpu, secPerOp, procs)

@@ -17,7 +17,7 @@ const rate = "B/s"
 // timed reports whether a tidied unit says how long an operation took, on the wall or by the clock of the
 // process. A change of one is a change of all.
 func timed(unit string) bool {
-	return slices.Contains([]string{"sec/op", "cpu-sec/op", "blocked-sec/op", rate}, unit)
+	return slices.Contains([]string{"sec/op", "own-sec/op", "cpu-sec/op", rate}, unit)
 }
 
 // multiply multiplies what every run of a benchmark shows in a unit by factor(run), together with what

@@ -266,7 +266,7 @@ func TestWhatEndedEarlyIsProved(t *testing.T) {
 
 // One cause moves all that says how long an operation took, and nothing else.
 func TestMultiply(t *testing.T) {
-	text := "BenchmarkWalk 1 8 sec/op 8 cpu-sec/op 8 blocked-sec/op 8 B/s 8 B/op\n"
+	text := "BenchmarkWalk 1 8 sec/op 8 cpu-sec/op 8 own-sec/op 8 B/s 8 B/op\n"
 	for unit, want := range map[string]string{
 		"sec/op": "16 16 16 4 8", "cpu-sec/op": "16 16 16 4 8", "B/s": "4 4 4 16 8", "B/op": "8 8 8 8 16",
 	} {
@@ -274,7 +274,7 @@ func TestMultiply(t *testing.T) {
 		k := sample.Key{Name: "Walk"}
 		multiply(s, k, unit, always(2))
 		var got []string
-		for _, u := range []string{"sec/op", "cpu-sec/op", "blocked-sec/op", "B/s", "B/op"} {
+		for _, u := range []string{"sec/op", "cpu-sec/op", "own-sec/op", "B/s", "B/op"} {
 			got = append(got, fmt.Sprint(s.Lookup(k).Samples[u][0].Value))
 		}
 		if strings.Join(got, " ") != want {
@@ -286,7 +286,7 @@ func TestMultiply(t *testing.T) {
 // Times by the process's own clock are planted into as well as those of the wall.
 func TestOwnTimeIsPlantedInto(t *testing.T) {
 	w := healthy
-	w.format = "%v ns/op %v MB/s %[1]v cpu-ns/op 50 blocked-ns/op"
+	w.format = "%v ns/op %v MB/s %[1]v cpu-ns/op %[1]v own-ns/op"
 	for _, rule := range []string{"match: Walk, unit: ns/op, max_rise: 10%", "match: Walk, unit: MB/s, max_drop: 10%"} {
 		p := w.prove(t, rule)
 		for _, r := range p.Rules {

@@ -48,7 +48,7 @@ func (f fake) text() string {
 		for _, share := range f.shares {
 			fmt.Fprintf(&b, "share: %v\n", share)
 			line := func(bench int, ns, own float64) {
-				fmt.Fprintf(&b, "BenchmarkB%d-2 100 %.6g ns/op %.6g cpu-ns/op %.6g blocked-ns/op 60000000 process-ns\n", bench, ns, own*0.75, own*0.25)
+				fmt.Fprintf(&b, "BenchmarkB%d-2 100 %.6g ns/op %.6g cpu-ns/op %.6g own-ns/op 60000000 process-ns\n", bench, ns, own*0.75, own)
 			}
 			for bench := range f.benchmarks {
 				level := 1000 * float64(bench+1)

@@ -67,20 +67,18 @@ type Pair struct {
 
 // A Run is one result line.
 type Run struct {
-	// Wall, CPU and Blocked are nanoseconds per operation.
-	Wall, CPU, Blocked float64
-	// HasCPU and HasBlocked say whether the line had them.
-	HasCPU, HasBlocked bool
+	// Wall, CPU and OwnTime are nanoseconds per operation.
+	Wall, CPU, OwnTime float64
+	// HasCPU and HasOwn say whether the line had them.
+	HasCPU, HasOwn bool
 	// Process is how long the whole process took, in seconds; iterations times Wall if the line does
 	// not say.
 	Process float64
 }
 
-// Own returns the time in nanoseconds per operation that the benchmark itself took: on the processor
-// and blocked, without what it waited for its turn. ok is false if the line does not say.
-func (r Run) Own() (ns float64, ok bool) {
-	return r.CPU + r.Blocked, r.HasCPU && r.HasBlocked
-}
+// Own returns the time in nanoseconds per operation that the benchmark itself took, without what it
+// waited for a processor. ok is false if the line does not say.
+func (r Run) Own() (ns float64, ok bool) { return r.OwnTime, r.HasOwn }
 
 // A trialKey tells trials apart.
 type trialKey struct {
@@ -225,8 +223,8 @@ func parseRun(rec *benchfmt.Result) (Run, error) {
 			into, has = &run.Wall, &hasWall
 		case "cpu-ns/op":
 			into, has = &run.CPU, &run.HasCPU
-		case "blocked-ns/op":
-			into, has = &run.Blocked, &run.HasBlocked
+		case "own-ns/op":
+			into, has = &run.OwnTime, &run.HasOwn
 		case "process-ns":
 			into, has = &run.Process, &hasProcess
 		default:
@@ -244,7 +242,7 @@ func parseRun(rec *benchfmt.Result) (Run, error) {
 		return Run{}, fmt.Errorf("%s has no ns/op above zero", rec.Name)
 	}
 	if own, ok := run.Own(); ok && own == 0 {
-		return Run{}, fmt.Errorf("%s took no time of its own, neither on the processor nor blocked", rec.Name)
+		return Run{}, fmt.Errorf("%s took no time of its own", rec.Name)
 	}
 	if !hasProcess {
 		run.Process = float64(rec.Iters) * run.Wall

@@ -13,13 +13,13 @@ share: 0.15
 session: 2
 arm: base
 pair: 2
-BenchmarkX/n=1-4 10 200 ns/op 90 cpu-ns/op 10 blocked-ns/op 0 B/op 0 allocs/op 5000 process-ns
+BenchmarkX/n=1-4 10 200 ns/op 90 cpu-ns/op 100 own-ns/op 0 B/op 0 allocs/op 5000 process-ns
 arm: head
-BenchmarkX/n=1-4 8 230 ns/op 100 cpu-ns/op 15 blocked-ns/op 0 B/op 0 allocs/op 6000 process-ns
+BenchmarkX/n=1-4 8 230 ns/op 100 cpu-ns/op 115 own-ns/op 0 B/op 0 allocs/op 6000 process-ns
 pair: 1
 BenchmarkX/n=1-4 8 231 ns/op 101 cpu-ns/op
 arm: base
-BenchmarkX/n=1-4 10 201 ns/op 0 cpu-ns/op 0.5 blocked-ns/op
+BenchmarkX/n=1-4 10 201 ns/op 0 cpu-ns/op 0.5 own-ns/op
 pair: 3
 BenchmarkX/n=1-4 10 202 ns/op
 design: stored
@@ -36,12 +36,12 @@ func TestRead(t *testing.T) {
 			Machine: "busy", Share: 0.15, Session: 2, Package: "example.com/p", Name: "X/n=1",
 			Pairs: []Pair{
 				{
-					Base: Run{Wall: 201, Blocked: 0.5, HasCPU: true, HasBlocked: true, Process: 2010e-9},
+					Base: Run{Wall: 201, OwnTime: 0.5, HasCPU: true, HasOwn: true, Process: 2010e-9},
 					Head: Run{Wall: 231, CPU: 101, HasCPU: true, Process: 8 * 231e-9},
 				},
 				{
-					Base: Run{Wall: 200, CPU: 90, Blocked: 10, HasCPU: true, HasBlocked: true, Process: 5000e-9},
-					Head: Run{Wall: 230, CPU: 100, Blocked: 15, HasCPU: true, HasBlocked: true, Process: 6000e-9},
+					Base: Run{Wall: 200, CPU: 90, OwnTime: 100, HasCPU: true, HasOwn: true, Process: 5000e-9},
+					Head: Run{Wall: 230, CPU: 100, OwnTime: 115, HasCPU: true, HasOwn: true, Process: 6000e-9},
 				},
 			},
 			StoredBase: []Run{{Wall: 204, Process: 2040e-9}, {Wall: 203, Process: 2030e-9}},
@@ -68,7 +68,7 @@ func TestRead(t *testing.T) {
 		t.Errorf("own time is %v, %v, want 115", own, ok)
 	}
 	if _, ok := rec.Trials[0].Pairs[0].Head.Own(); ok {
-		t.Error("own time without the blocked part")
+		t.Error("own time of a line that does not say")
 	}
 }
 
@@ -94,7 +94,7 @@ func TestReadDamage(t *testing.T) {
 		{head + "BenchmarkX 10 -5 ns/op\n", "line 8: -5 ns/op is no time"},
 		{head + "BenchmarkX 10 NaN ns/op\n", "line 8: NaN ns/op is no time"},
 		{head + "BenchmarkX 10 5 ns/op -1 cpu-ns/op\n", "line 8: -1 cpu-ns/op is no time"},
-		{head + "BenchmarkX 10 5 ns/op 0 cpu-ns/op 0 blocked-ns/op\n", "line 8: X took no time of its own"},
+		{head + "BenchmarkX 10 5 ns/op 0 cpu-ns/op 0 own-ns/op\n", "line 8: X took no time of its own"},
 		{head + "BenchmarkX 10 5 ns/op 6 ns/op\n", "line 8: unit ns/op stands twice"},
 		{head + "BenchmarkX 10 5 ns/op\nBenchmarkX 10 5 ns/op\n", "line 9: pair 1 of X in base is there twice"},
 		{head + "BenchmarkX 10 5 ns/op", "does not end in a new line"},

@@ -195,13 +195,13 @@ func TestEvaluate(t *testing.T) {
 
 // TestOwnTimeOfAll: where one half of one pair lacks its own time, all of the trial is by the clock.
 func TestOwnTimeOfAll(t *testing.T) {
-	run := Run{Wall: 200, CPU: 50, Blocked: 10, HasCPU: true, HasBlocked: true}
+	run := Run{Wall: 200, CPU: 50, OwnTime: 60, HasCPU: true, HasOwn: true}
 	trial := &Trial{Pairs: []Pair{{run, run}, {run, run}}}
 	r := rule(t, "perfgate", Pairs, Own)
 	if e, _ := r.evidence(trial, 0); e.Base[0] != 60 || e.Head[1] != 60 {
 		t.Errorf("own times %v, %v", e.Base, e.Head)
 	}
-	trial.Pairs[1].Head.HasBlocked = false
+	trial.Pairs[1].Head.HasOwn = false
 	if e, _ := r.evidence(trial, 0); e.Base[0] != 200 || e.Head[1] != 200 {
 		t.Errorf("times by the clock %v, %v", e.Base, e.Head)
 	}
