@@ -14,8 +14,8 @@ import (
 // The bounds of a result file. They are those of what can be shown; a file beyond them was not
 // written by perfgate.
 const (
-	MaxBytes    = 10_000_000 // length of a result file
-	MaxVerdicts = 5000       // verdicts in a result
+	MaxBytes    = 40_000_000 // length of a result file
+	MaxVerdicts = 20_000     // verdicts in a result
 )
 
 // errRerun is the next step of whoever holds a file that cannot be used.
