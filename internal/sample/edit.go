@@ -20,7 +20,6 @@ func (s *Set) Only(keep func(Key) bool) *Set {
 		// Nothing changes a line about a unit once it is read.
 		units: maps.Clone(s.units),
 		index: map[Key]*Benchmark{},
-		words: maps.Clone(s.words),
 	}
 	for _, b := range s.Benchmarks {
 		if keep(b.Key) {
