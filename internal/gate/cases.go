@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -78,29 +79,81 @@ func cutShort(s *sample.Set) *sample.Failure {
 	return nil
 }
 
-// matching returns the benchmarks of either side that the selector matches, measured or failed, in
-// natural order.
-func (j *judge) matching(sel budget.Selector) []sample.Key {
-	var keys []sample.Key
-	for _, s := range []*sample.Set{j.in.Head, j.in.Base} {
+// A catalog lists benchmarks by the parts of their names, so that a budget finds its own without a look
+// at all others.
+type catalog struct {
+	keys   []sample.Key         // of head, then those that base alone has
+	places map[namePart][]int32 // indices of keys, in order
+	failed map[string][]string  // names of failures, by function
+}
+
+// A namePart is a function together with one part that a benchmark of it has, or "".
+type namePart struct{ function, part string }
+
+func newCatalog(in Input) *catalog {
+	c := &catalog{places: map[namePart][]int32{}, failed: map[string][]string{}}
+	for i, s := range []*sample.Set{in.Head, in.Base} {
 		if s == nil {
 			continue
 		}
 		for _, b := range s.Benchmarks {
-			if sel.Match(b.Name) && !slices.Contains(keys, b.Key) {
-				keys = append(keys, b.Key)
+			if i == 0 || in.Head == nil || in.Head.Lookup(b.Key) == nil {
+				c.add(b.Key)
+			}
+		}
+		for _, f := range s.Failures {
+			if f.Name != "" {
+				function, _, _ := strings.Cut(f.Name, "/")
+				c.failed[function] = append(c.failed[function], f.Name)
 			}
 		}
 	}
-	// A benchmark that failed before its first line is declared too.
-	for _, s := range []*sample.Set{j.in.Head, j.in.Base} {
-		if s == nil {
-			continue
+	return c
+}
+
+func (c *catalog) add(k sample.Key) {
+	i := int32(len(c.keys))
+	c.keys = append(c.keys, k)
+	function, rest, more := strings.Cut(k.Name, "/")
+	c.places[namePart{function: function}] = append(c.places[namePart{function: function}], i)
+	for more {
+		p := namePart{function: function}
+		p.part, rest, more = strings.Cut(rest, "/")
+		// A part may stand in a name twice.
+		if at := c.places[p]; len(at) == 0 || at[len(at)-1] != i {
+			c.places[p] = append(at, i)
 		}
-		for _, f := range s.Failures {
-			if f.Name != "" && sel.Match(f.Name) && !slices.ContainsFunc(keys, func(k sample.Key) bool { return within(k.Name, f.Name) }) {
-				keys = append(keys, sample.Key{Name: f.Name})
-			}
+	}
+}
+
+// matching returns the keys that the selector matches.
+func (c *catalog) matching(sel budget.Selector) []sample.Key {
+	few := c.places[namePart{function: sel.Name}]
+	for _, part := range sel.Parts {
+		if at := c.places[namePart{sel.Name, part}]; len(at) < len(few) {
+			few = at
+		}
+	}
+	var keys []sample.Key
+	for _, i := range few {
+		if sel.Match(c.keys[i].Name) {
+			keys = append(keys, c.keys[i])
+		}
+	}
+	return keys
+}
+
+// matching returns the benchmarks of either side that the selector matches, measured or failed, in
+// natural order.
+func (j *judge) matching(sel budget.Selector) []sample.Key {
+	if j.catalog == nil {
+		j.catalog = newCatalog(j.in)
+	}
+	keys := j.catalog.matching(sel)
+	// A benchmark that failed before its first line is declared too.
+	for _, name := range j.catalog.failed[sel.Name] {
+		if sel.Match(name) && !slices.ContainsFunc(keys, func(k sample.Key) bool { return within(k.Name, name) }) {
+			keys = append(keys, sample.Key{Name: name})
 		}
 	}
 	slices.SortFunc(keys, func(x, y sample.Key) int {
@@ -163,7 +216,6 @@ func broken(s *sample.Set) bool {
 // says, and records an error where they don't.
 func (j *judge) checkUnit(b *budget.Budget, keys []sample.Key) bool {
 	before := len(j.errs)
-	var units []string
 	measured, failed := false, false
 	for _, s := range []*sample.Set{j.in.Head, j.in.Base} {
 		if s == nil {
@@ -171,21 +223,19 @@ func (j *judge) checkUnit(b *budget.Budget, keys []sample.Key) bool {
 		}
 		failed = failed || broken(s)
 		for _, k := range keys {
-			if bm := s.Lookup(k); bm != nil {
-				for u := range bm.Samples {
-					units = append(units, u)
-				}
-				measured = measured || len(bm.Samples[b.Unit]) > 0
+			if bm := s.Lookup(k); bm != nil && len(bm.Samples[b.Unit]) > 0 {
+				measured = true
+				break
 			}
 		}
 	}
-	slices.Sort(units)
 	if !measured && !failed {
+		units := j.printed(keys)
 		j.errs = append(j.errs, budget.Problem{
 			Pos:  b.UnitPos,
 			Text: fmt.Sprintf("unit %q of budget %s is printed by no benchmark that %s matches", b.UnitText, b.ID, b.Match.Text),
 			Near: budget.Nearest(b.Unit, units),
-			Help: "the benchmarks print " + strings.Join(slices.Compact(units), ", "),
+			Help: "the benchmarks print " + strings.Join(units, ", "),
 		})
 	}
 	if printed := j.better(b.Unit); printed != "" && b.Better != budget.Unknown && b.Better.String() != printed {
@@ -226,6 +276,24 @@ func (j *judge) checkUnit(b *budget.Budget, keys []sample.Key) bool {
 		}
 	}
 	return len(j.errs) == before
+}
+
+// printed lists the units of the benchmarks.
+func (j *judge) printed(keys []sample.Key) []string {
+	units := map[string]bool{}
+	for _, s := range []*sample.Set{j.in.Head, j.in.Base} {
+		if s == nil {
+			continue
+		}
+		for _, k := range keys {
+			if bm := s.Lookup(k); bm != nil {
+				for u := range bm.Samples { // any order: they are sorted
+					units[u] = true
+				}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(units))
 }
 
 func relativeLimit(b *budget.Budget) *budget.Limit {

@@ -25,6 +25,7 @@ func (j *judge) decide(c *testcase) {
 	} else {
 		j.decidePlain(c)
 	}
+	c.warnDropped()
 	c.v.Blocks = c.v.Verdict != Pass
 	j.lacksBase = j.lacksBase || c.lacksBase
 	warn := c.b.OnInconclusive == budget.Warn && !c.suspect
@@ -33,6 +34,28 @@ func (j *judge) decide(c *testcase) {
 		c.v.Blocks = !warn
 	case Missing:
 		c.v.Blocks = !(j.in.AllowNoBase && c.lacksBase && c.onlyLacksBase(warn))
+	}
+}
+
+// warnDropped says so where a file has more result lines of a benchmark than are kept.
+func (c *testcase) warnDropped() {
+	group := c.group
+	if group == nil {
+		group = []member{{key: c.key, base: c.base, head: c.head}}
+	}
+	for _, m := range group {
+		of := ""
+		if c.group != nil {
+			of = m.key.Name + ": "
+		}
+		for _, side := range []struct {
+			name string
+			arm  arm
+		}{{"base", m.base}, {"head", m.head}} {
+			if b := side.arm.bench; b != nil && b.Dropped > 0 {
+				c.warn(fmt.Sprintf("%sjudged on the first %d of %d result lines of %s", of, len(b.Runs), len(b.Runs)+b.Dropped, side.name))
+			}
+		}
 	}
 }
 

@@ -16,7 +16,6 @@ package gate
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/perfgate/perfgate/internal/budget"
@@ -83,6 +82,7 @@ type judge struct {
 	compared  bool // a relative limit met a base
 	relative  bool // a relative limit was declared and its benchmark measured in head
 	lacksBase bool // a relative limit found no base
+	catalog   *catalog
 }
 
 func (j *judge) problem(text string) { j.problems = append(j.problems, text) }
@@ -108,19 +108,29 @@ func (j *judge) inspect(side string, s *sample.Set) {
 // may have kept others from running, which a selector would have matched had they been there. In
 // base it is past mending, and what it kept from running is missing, not new.
 func (j *judge) uncovered(cases []*testcase) {
+	if len(j.in.Head.Failures) == 0 {
+		return
+	}
+	// What the verdicts speak of, and every function and sub-benchmark that this is in.
+	about := map[string]bool{}
+	add := func(name string) {
+		for ; !about[name]; name = name[:max(strings.LastIndexByte(name, '/'), 0)] {
+			about[name] = true
+		}
+	}
+	for _, c := range cases {
+		if c.group == nil {
+			add(c.key.Name)
+		}
+		for _, m := range c.group {
+			add(m.key.Name)
+		}
+	}
 	for _, f := range j.in.Head.Failures {
-		if f.Name != "" && !slices.ContainsFunc(cases, func(c *testcase) bool { return c.about(f.Name) }) {
+		if f.Name != "" && !about[f.Name] {
 			j.problem(fmt.Sprintf("head: %s:%d: %s failed, which no budget covers: %s", j.in.Head.File, f.Line, f.Name, firstLine(f.Text)))
 		}
 	}
-}
-
-// about reports whether the verdict of a testcase takes the failure of the named benchmark in.
-func (c *testcase) about(failed string) bool {
-	if c.group == nil {
-		return within(c.key.Name, failed)
-	}
-	return slices.ContainsFunc(c.group, func(m member) bool { return within(m.key.Name, failed) })
 }
 
 // within reports whether a benchmark is the named one or a sub-benchmark of it.

@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -107,26 +108,15 @@ func (c *testcase) pairing() pairing {
 }
 
 func (c *testcase) pairs() pairing {
-	type place struct{ layout, pair string }
-	waiting := map[place][]sample.Measurement{}
-	for _, m := range c.head.ms {
-		r := c.head.run(m)
-		waiting[place{r.Layout, r.Pair}] = append(waiting[place{r.Layout, r.Pair}], m)
-	}
-	var pairs [][2]sample.Measurement
-	p, seeds, own := pairing{}, map[string]int{}, true
-	for _, b := range c.base.ms {
-		r := c.base.run(b)
-		q := waiting[place{r.Layout, r.Pair}]
-		if r.Pair == "" || len(q) == 0 {
-			continue
+	pairs := c.partners()
+	bc, hc := c.base.clock(), c.head.clock()
+	own := true
+	for _, pair := range pairs {
+		if own = own && bc.own(pair[0]) > 0 && hc.own(pair[1]) > 0; !own {
+			break
 		}
-		h := q[0]
-		waiting[place{r.Layout, r.Pair}] = q[1:]
-		own = own && c.base.own(b) > 0 && c.head.own(h) > 0
-		pairs = append(pairs, [2]sample.Measurement{b, h})
 	}
-	p.own = own
+	p, seeds := pairing{own: own, base: make([]float64, 0, len(pairs)), head: make([]float64, 0, len(pairs))}, map[string]int{}
 	for _, pair := range pairs {
 		b, h := pair[0].Value, pair[1].Value
 		layoutSeed := c.base.run(pair[0]).Layout
@@ -134,7 +124,7 @@ func (c *testcase) pairs() pairing {
 			if layoutSeed == "" {
 				p.wall = append(p.wall, math.Log(h)-math.Log(b))
 			}
-			b, h = c.base.own(pair[0]), c.head.own(pair[1])
+			b, h = bc.own(pair[0]), hc.own(pair[1])
 		}
 		if layoutSeed == "" {
 			p.base, p.head, p.paired = append(p.base, b), append(p.head, h), true
@@ -155,19 +145,74 @@ func (c *testcase) pairs() pairing {
 	return p
 }
 
+// A place is what two measurements have in common that are a pair.
+type place struct{ layout, pair string }
+
+func (a arm) place(m sample.Measurement) place {
+	r := &a.bench.Runs[m.Run]
+	return place{r.Layout, r.Pair}
+}
+
+// inPairs returns the measurements that say which pair they belong to.
+func (a arm) inPairs() []sample.Measurement {
+	alone := func(m sample.Measurement) bool { return a.bench.Runs[m.Run].Pair == "" }
+	if !slices.ContainsFunc(a.ms, alone) {
+		return a.ms
+	}
+	return slices.DeleteFunc(slices.Clone(a.ms), alone)
+}
+
+// partners returns each measurement of the base with its partner: the first of head at the same place
+// that is not yet taken.
+func (c *testcase) partners() [][2]sample.Measurement {
+	base, head := c.base.inPairs(), c.head.inPairs()
+	pairs := make([][2]sample.Measurement, 0, len(base))
+	// Mostly both were measured in one order.
+	same := slices.EqualFunc(base, head, func(b, h sample.Measurement) bool { return c.base.place(b) == c.head.place(h) })
+	if same {
+		for i := range base {
+			pairs = append(pairs, [2]sample.Measurement{base[i], head[i]})
+		}
+		return pairs
+	}
+	waiting := map[place][]sample.Measurement{}
+	for _, h := range head {
+		waiting[c.head.place(h)] = append(waiting[c.head.place(h)], h)
+	}
+	for _, b := range base {
+		at := c.base.place(b)
+		if q := waiting[at]; len(q) > 0 {
+			pairs = append(pairs, [2]sample.Measurement{b, q[0]})
+			waiting[at] = q[1:]
+		}
+	}
+	return pairs
+}
+
 // ownUnit is the unit in which a process says how long an operation took, the time left out for which
 // it waited for a processor.
 const ownUnit = "own-sec/op"
 
+// A clock is what the processes of one arm said of their time.
+type clock struct {
+	unit       string
+	times, sec []sample.Measurement
+}
+
+func (a arm) clock() clock {
+	ms := a.bench.Samples
+	return clock{unit: a.unit, times: ms[ownUnit], sec: ms["sec/op"]}
+}
+
 // own returns a time or a rate as it would be had the process had its processor to itself, by what its
 // own clock says; 0 where that is not known or the unit is of another kind.
-func (a arm) own(m sample.Measurement) float64 {
-	own, ok := a.at(ownUnit, m.Run)
-	sec, ok2 := a.at("sec/op", m.Run)
+func (k clock) own(m sample.Measurement) float64 {
+	own, ok := at(k.times, m.Run)
+	sec, ok2 := at(k.sec, m.Run)
 	if !ok || !ok2 || !(own > 0) || !(sec > 0) || math.IsInf(own+sec, 0) {
 		return 0
 	}
-	switch a.unit {
+	switch k.unit {
 	case "sec/op":
 		return own
 	case "B/s":
@@ -176,17 +221,15 @@ func (a arm) own(m sample.Measurement) float64 {
 	return 0
 }
 
-// at returns the value that a run has in a unit.
-func (a arm) at(unit string, run int) (float64, bool) {
-	ms := a.bench.Samples[unit]
+// at returns the value that a run has among measurements, which are in the order of runs.
+func at(ms []sample.Measurement, run int) (float64, bool) {
 	// Nearly always every run has every unit.
 	if run < len(ms) && ms[run].Run == run {
 		return ms[run].Value, true
 	}
-	for _, m := range ms {
-		if m.Run == run {
-			return m.Value, true
-		}
+	i, ok := slices.BinarySearchFunc(ms, run, func(m sample.Measurement, run int) int { return m.Run - run })
+	if !ok {
+		return 0, false
 	}
-	return 0, false
+	return ms[i].Value, true
 }
