@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 
@@ -18,7 +19,7 @@ import (
 	"github.com/perfgate/perfgate/report"
 )
 
-// maxSamples bounds a file of samples, far above what a large suite prints.
+// maxSamples bounds a file of samples that is kept whole, far above what a large suite prints.
 const maxSamples = 256 << 20
 
 // writeFile writes a whole file or leaves what was there: a reader never sees half of one, also
@@ -96,18 +97,30 @@ func suite(set budget.Set) string {
 	return set.Suite
 }
 
-// readCapped reads at most limit bytes of a regular file.
-func readCapped(name string, limit int64) ([]byte, error) {
+// openFile opens a file to read, and no directory.
+func openFile(name string) (*os.File, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil {
-		return nil, err
-	} else if info.IsDir() {
-		return nil, fmt.Errorf("%s is a directory, not a file", name)
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s is a directory, not a file", name)
 	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// readCapped reads at most limit bytes of a regular file.
+func readCapped(name string, limit int64) ([]byte, error) {
+	f, err := openFile(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
@@ -118,7 +131,7 @@ func readCapped(name string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// readSamples reads a file of benchmark text.
+// readSamples reads a file of benchmark text together with the text, which may not be over maxSamples.
 func readSamples(name string) (*sample.Set, []byte, error) {
 	data, err := readCapped(name, maxSamples)
 	if err != nil {
@@ -129,6 +142,36 @@ func readSamples(name string) (*sample.Set, []byte, error) {
 	}
 	set, err := parseSamples(name, data)
 	return set, data, err
+}
+
+// streamSamples reads a file of benchmark text, of any length.
+func streamSamples(name string) (*sample.Set, error) {
+	f, err := openFile(name)
+	if err != nil {
+		return nil, misuse("read samples: %w", err)
+	}
+	defer f.Close()
+	set, err := sample.Read(f, filepath.ToSlash(name))
+	if err != nil {
+		return nil, notJudged(fmt.Errorf("read %s: %w", name, err))
+	}
+	return set, nil
+}
+
+// streamBoth reads head and, if it has a name, base; at once, since reading is most of judging. The
+// error is that of head if there are two.
+func streamBoth(headName, baseName string) (head, base *sample.Set, err error) {
+	var wg sync.WaitGroup
+	var baseErr error
+	if baseName != "" {
+		wg.Go(func() { base, baseErr = streamSamples(baseName) })
+	}
+	head, err = streamSamples(headName)
+	wg.Wait()
+	if err == nil {
+		err = baseErr
+	}
+	return head, base, err
 }
 
 func parseSamples(name string, data []byte) (*sample.Set, error) {

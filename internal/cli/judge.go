@@ -38,16 +38,12 @@ func judgeCommand(s Streams) *cli.Command {
 			if err != nil {
 				return err
 			}
-			head, _, err := readSamples(c.String("head"))
+			head, base, err := streamBoth(c.String("head"), c.String("base"))
 			if err != nil {
 				return err
 			}
-			var base *sample.Set
 			noBase := "no file was given; give one with --base FILE"
-			if name := c.String("base"); name != "" {
-				if base, _, err = readSamples(name); err != nil {
-					return err
-				}
+			if base != nil {
 				noBase = ""
 			}
 			result, err := judge(set, base, head, noBase, c.Bool("allow-no-base"))

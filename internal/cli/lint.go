@@ -29,7 +29,7 @@ func lintCommand(s Streams) *cli.Command {
 			checked := "the files alone"
 			switch {
 			case c.String("samples") != "":
-				head, _, err := readSamples(c.String("samples"))
+				head, err := streamSamples(c.String("samples"))
 				if err != nil {
 					return err
 				}
