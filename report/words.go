@@ -17,6 +17,8 @@ import (
 func centres(v gate.Verdict) (base, head string) {
 	base, head = "no base", "not measured"
 	switch {
+	case v.Identical && v.Head == nil:
+		return "same binary", "same binary"
 	case v.Base != nil && v.Head != nil:
 		return values(*v.Base, *v.Head, v.TidyUnit)
 	case v.Base != nil:
@@ -50,11 +52,21 @@ func evidence(v gate.Verdict) string {
 	}
 	switch {
 	case v.Pairs > 0:
-		parts = append(parts, count(v.Pairs, "pair"))
+		how := ""
+		switch {
+		case v.Interleaved:
+			how = ", one version after the other"
+		case v.OwnTime:
+			how = " by the processes' own clocks"
+		}
+		parts = append(parts, count(v.Pairs, "pair")+how)
 	case v.BaseN > 0 && v.HeadN > 0:
 		parts = append(parts, fmt.Sprintf("%s against %d", count(v.HeadN, "measurement"), v.BaseN))
 	case v.HeadN > 0:
 		parts = append(parts, count(v.HeadN, "measurement"))
+	}
+	if v.Layouts > 0 {
+		parts = append(parts, "also with the functions in "+count(v.Layouts, "other order"))
 	}
 	return strings.Join(parts, "; ")
 }

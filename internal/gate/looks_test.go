@@ -94,6 +94,7 @@ func TestLooksAndOwnTime(t *testing.T) {
 			base: rate(200, 100, 50), head: rate(260, 130, 500.0/13), exit: 1, want: Fail, also: `"own_time":true`},
 		{name: "other units do not", budget: "match: A, unit: B/op, max_rise: 10%, class: compute", base: rate(200, 100, 50), head: rate(200, 100, 50), want: Pass, not: "own_time"},
 
+		{name: "one after the other is said", budget: rule, base: "method: interleaved\n" + base, head: "method: interleaved\n" + base, want: Pass, also: `"interleaved":true`},
 		{name: "a close fail without other orders", budget: rule, base: base, head: closer, exit: 1, want: Fail, also: "no other order was measured"},
 		{name: "that were to be measured", budget: rule, base: planned("", base), head: planned("# layouts: 4\n", closer), exit: 3, want: Inconclusive, reason: "not measured in other orders"},
 		{name: "and agree", budget: rule, base: planned("", base+orders(0, 0, 0, 0)), head: planned("# layouts: 4\n", closer+orders(.14, .15, .13, .02)), exit: 1, want: Fail, also: `"layouts":4`},

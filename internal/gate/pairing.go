@@ -58,6 +58,8 @@ type pairing struct {
 	// of the ratios of what the clock on the wall showed.
 	own  bool
 	wall []float64
+	// interleaved says that the arms of a pair ran one after the other.
+	interleaved bool
 	// layouts are the pairs whose binaries the linker laid out in another order, by its seed.
 	layouts []layout
 }
@@ -120,6 +122,7 @@ func (c *testcase) pairs() pairing {
 	for _, pair := range pairs {
 		b, h := pair[0].Value, pair[1].Value
 		layoutSeed := c.base.run(pair[0]).Layout
+		p.interleaved = p.interleaved || c.base.run(pair[0]).Method == interleavedMethod
 		if own {
 			if layoutSeed == "" {
 				p.wall = append(p.wall, math.Log(h)-math.Log(b))
@@ -144,6 +147,9 @@ func (c *testcase) pairs() pairing {
 	}
 	return p
 }
+
+// interleavedMethod is the method of a pair whose arms ran one after the other.
+const interleavedMethod = "interleaved"
 
 // A place is what two measurements have in common that are a pair.
 type place struct{ layout, pair string }

@@ -222,7 +222,7 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 		// Head as base and the change, since medians of the two need not differ as the pairs do.
 		v.Base = ref(centre(c.b.Unit, p.base[:d.Pairs]))
 		v.Head = ref(finite(*v.Base * math.Exp(c.sign()*d.Mean)))
-		v.OwnTime = p.own
+		v.OwnTime, v.Interleaved = p.own, p.interleaved
 	}
 	v.Change = ref(finite(math.Expm1(c.sign() * d.Mean)))
 	ends := []float64{finite(math.Expm1(c.sign() * d.Low)), finite(math.Expm1(c.sign() * d.High))}

@@ -117,6 +117,9 @@ type Verdict struct {
 	// processor, as its own clock says, and not wall time: processes that share a processor do not
 	// disturb these.
 	OwnTime bool `json:"own_time,omitempty"`
+	// Interleaved says that the pairs were one version after the other and not both at once: the
+	// benchmark waits, or the system cannot pin a process.
+	Interleaved bool `json:"interleaved,omitempty"`
 	// Identical says that both versions compile to the same binary, so that nothing was compared.
 	Identical bool `json:"identical,omitempty"`
 	// Layouts counts the other orders of the functions in the binary in which a close fail was measured.

@@ -203,7 +203,7 @@ func (w *work) next(ctx context.Context, found *Found) {
 
 // keep takes both lines of a pair.
 func (w *work) keep(base, head line) {
-	if w.interleaved && len(w.s.CPUs) > 0 {
+	if w.interleaved {
 		base.method, head.method = interleavedMethod, interleavedMethod
 	}
 	w.lines[0], w.lines[1] = append(w.lines[0], base), append(w.lines[1], head)

@@ -198,7 +198,7 @@ func TestWaitingBenchmarksAreInterleaved(t *testing.T) {
 		{"computes", []int{0}, Item{Pairs: true}, works, 2, ""},
 		{"waits", []int{0}, Item{Pairs: true}, waits, 1, "interleaved"},
 		{"said to wait", []int{0}, Item{Pairs: true, Waiting: true}, works, 1, "interleaved"},
-		{"nothing to pin to", nil, Item{Pairs: true}, works, 1, ""},
+		{"nothing to pin to", nil, Item{Pairs: true}, works, 1, "interleaved"},
 	} {
 		x := &stage{reply: tt.reply}
 		if tt.want == 2 {
