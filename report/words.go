@@ -17,7 +17,7 @@ import (
 func centres(v gate.Verdict) (base, head string) {
 	base, head = "no base", "not measured"
 	switch {
-	case v.Identical && v.Head == nil:
+	case v.Identical:
 		return "same binary", "same binary"
 	case v.Base != nil && v.Head != nil:
 		return values(*v.Base, *v.Head, v.TidyUnit)

@@ -220,6 +220,7 @@ func TestShift(t *testing.T) {
 		{name: "four are too few to tell", base: suite(false, 1, 1, 1, 1), head: suite(false, 1.3, 1.3, 1.3, 1.3), exit: 1, want: Fail, not: "together"},
 		{name: "all better is said and no problem", base: suite(true, moved...), head: suite(true, same...), want: Pass, also: `"problems":[],"shift"`},
 		{name: "a small shift is none", base: suite(true, same...), head: suite(true, 1.03, 1.03, 1.03, 1.03, 1.03, 1.03), want: Pass, not: "shift"},
+		{name: "seen twice", base: planned("", suite(true, same...)), head: planned("# repeated: all moved\n", suite(true, moved...)), exit: 1, want: Fail, also: "shows it again"},
 		{name: "another toolchain", base: planned("# go: go1.25\n", suite(true, same...)), head: planned("# go: go1.26\n", suite(true, moved...)), exit: 1, want: Fail, also: "base was built by go1.25, head by go1.26"},
 	} {
 		s.budget = timeRule

@@ -62,6 +62,9 @@ func (j *judge) findShift(cases []*testcase) {
 		if b, h := j.in.Base.Environment["go"], j.in.Head.Environment["go"]; b != h {
 			text += fmt.Sprintf("; base was built by %s, head by %s", b, h)
 		}
+		if j.in.Head.Provenance["repeated"] != "" {
+			text += "; measuring was repeated, and shows it again"
+		}
 		j.problem(text)
 	}
 }

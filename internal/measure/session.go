@@ -57,6 +57,7 @@ type Session struct {
 
 	id       string
 	stopped  string // why measuring ended before its end
+	repeated string // why it is done again
 	relinker relinker
 }
 
@@ -405,6 +406,13 @@ func (m *meter) ran(runs int) {
 	m.tell(m.p)
 }
 
+// Again makes the next Measure a session of its own, in another order, which says why there is a
+// second one.
+func (s *Session) Again(why string) {
+	s.id, s.stopped, s.repeated = "", "", why
+	s.Seed++
+}
+
 // session returns a value that no other session has, by which pairs are told from chance numbers.
 func (s *Session) session() string {
 	if s.id == "" {
@@ -443,6 +451,9 @@ func (s *Session) recording(a *Arm) *Recording {
 	}
 	if n := s.relinks(); n > 0 {
 		r.Provenance = append(r.Provenance, [2]string{"layouts", fmt.Sprint(n)})
+	}
+	if s.repeated != "" {
+		r.Provenance = append(r.Provenance, [2]string{"repeated", s.repeated})
 	}
 	if s.stopped != "" {
 		r.Provenance = append(r.Provenance, [2]string{"stopped", s.stopped})
