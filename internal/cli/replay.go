@@ -91,14 +91,14 @@ func score(c *cli.Context, s Streams) error {
 // decider is perfgate's own rule as check applies it.
 func decider() replay.Decider {
 	plans := map[[2]int]gate.Plan{}
-	return func(ds []float64, limit float64, comparisons int) (replay.Verdict, int) {
+	return func(ds, wall []float64, limit float64, comparisons int) (replay.Verdict, int) {
 		key := [2]int{len(ds), comparisons}
 		p, ok := plans[key]
 		if !ok {
 			p = gate.NewPlan(len(ds), comparisons)
 			plans[key] = p
 		}
-		d := p.Decide(ds, limit)
+		d := p.Decide(ds, wall, limit)
 		return replay.Verdict(d.Kind), d.Pairs
 	}
 }

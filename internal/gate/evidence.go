@@ -10,6 +10,8 @@ type Evidence struct {
 	// Logs are the logarithms of the ratios of the pairs, more being worse, in the order of measuring;
 	// nil where no pairs are compared.
 	Logs []float64
+	// Wall are the same by the clock on the wall where Logs are by the processes' own clocks, else nil.
+	Wall []float64
 	// Plan is the test for as many pairs as a measuring may take.
 	Plan Plan
 }
@@ -43,7 +45,7 @@ func RelativeEvidence(in Input, id string, k sample.Key) (Evidence, bool) {
 	j.prepare(comparisons(all))
 	e := Evidence{Limit: c.logLimit(relativeLimit(c.b), base)}
 	if p := c.pairing(); p.paired {
-		e.Logs, e.Plan = p.logs(c.sign()), j.plan(true, len(p.base))
+		e.Logs, e.Wall, e.Plan = p.logs(c.sign()), p.wallLogs(c.sign()), j.plan(true, len(p.base))
 	}
 	return e, true
 }

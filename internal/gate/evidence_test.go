@@ -42,7 +42,7 @@ func TestRelativeEvidenceIsWhatJudgeRestsOn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, d := r.Verdicts[0], e.Plan.Decide(e.Logs, e.Limit)
+		v, d := r.Verdicts[0], e.Plan.Decide(e.Logs, e.Wall, e.Limit)
 		if d.Kind != v.Verdict || math.Abs(math.Expm1(d.Mean)-*v.Change) > 1e-12 {
 			t.Errorf("%s: decided %+v, judged %+v", tt.rule, d, v)
 		}

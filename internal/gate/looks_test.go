@@ -50,7 +50,7 @@ func TestLooks(t *testing.T) {
 			t.Errorf("Looks(%d) = %s, want %s", n, got, want)
 		}
 	}
-	if d := NewPlan(3, 1).Decide(times(0.001, steady8...), 1); d.Kind != Inconclusive || d.Pairs != 0 {
+	if d := NewPlan(3, 1).Decide(times(0.001, steady8...), nil, 1); d.Kind != Inconclusive || d.Pairs != 0 {
 		t.Errorf("a plan without looks decides %+v", d)
 	}
 	// All looks together spend what one would.
@@ -84,7 +84,7 @@ func TestLooksAndOwnTime(t *testing.T) {
 
 		{name: "own time decides", budget: rule, base: owned("A", steady8...), head: owned("A", times(1.3, steady8...)...), exit: 1, want: Fail, also: `"own_time":true`},
 		{name: "wall time of a disturbed machine does not", budget: rule, base: owned("A", steady8...), head: ownedWall("A", 2.1, steady8...), want: Pass, also: `"own_time":true`},
-		{name: "yet waiting must not pass", budget: rule, base: owned("A", steady8...), head: ownedWall("A", 3, steady8...), exit: 3, want: Inconclusive, reason: "head waits more"},
+		{name: "yet waiting must not pass", budget: rule, base: owned("A", steady8...), head: ownedWall("A", 3, steady8...), exit: 3, want: Inconclusive, reason: "disagree"},
 		{name: "it is the value shown", budget: rule, base: owned("A", steady8...), head: owned("A", steady8...), want: Pass, also: `"base":1.0000000000000001e-7`},
 		{name: "both have to have it", budget: rule, base: owned("A", steady8...), head: run("A", "ns/op", times(2, steady8...)...), want: Pass, not: "own_time"},
 		{name: "on every line", budget: rule, base: owned("A", steady8...), head: owned("A", steady8[:7]...) + "pair: 8\nBenchmarkA 1 200 ns/op\n", want: Pass, not: "own_time"},

@@ -55,9 +55,9 @@ type pairing struct {
 	base, head []float64
 	paired     bool
 	// own says that base and head are times by the processes' own clocks; wall are then the logarithms
-	// of the ratios of what the clock on the wall showed.
-	own  bool
-	wall []float64
+	// of the ratios of what the clock on the wall showed, and wallBase what it showed of the base.
+	own            bool
+	wall, wallBase []float64
 	// interleaved says that the arms of a pair ran one after the other.
 	interleaved bool
 	// layouts are the pairs whose binaries the linker laid out in another order, by its seed.
@@ -73,7 +73,11 @@ type layout struct {
 // logs returns the logarithms of the ratios of head to base, more being worse.
 func (p pairing) logs(sign float64) []float64 { return logRatios(p.base, p.head, sign) }
 
+// wallLogs are the same by the clock on the wall, or nil.
 func (p pairing) wallLogs(sign float64) []float64 {
+	if !p.own {
+		return nil
+	}
 	out := make([]float64, len(p.wall))
 	for i, d := range p.wall {
 		out[i] = sign * d
@@ -125,7 +129,7 @@ func (c *testcase) pairs() pairing {
 		p.interleaved = p.interleaved || c.base.run(pair[0]).Method == interleavedMethod
 		if own {
 			if layoutSeed == "" {
-				p.wall = append(p.wall, math.Log(h)-math.Log(b))
+				p.wall, p.wallBase = append(p.wall, math.Log(h)-math.Log(b)), append(p.wallBase, b)
 			}
 			b, h = bc.own(pair[0]), hc.own(pair[1])
 		}

@@ -85,36 +85,63 @@ type Decision struct {
 	// have proved beyond the limit, at the spread of those seen.
 	Detectable float64
 	// Better says that the change is proved better than none.
-	Better     bool
-	median, se float64
+	Better bool
+	// Wall says that wall times were judged, Conflict that one clock proves a pass and the other a fail.
+	Wall, Conflict bool
+	median, se     float64
 }
 
+// wallShare is how small the spread of wall times has to be, as a share of that of the processes' own
+// times, for wall times to be judged. Own time is disturbed where the kernel works for one process on
+// the account of another, as it does for sockets and files; what two processes that share a processor
+// and finish together read on the wall is not.
+const wallShare = 0.7
+
 // Decide judges the logarithms ds of the ratios of head to base, oriented so that more is worse, in
-// the order of measuring, against the logarithm of the limit. It looks at the first ones only, as
-// the plan says, and the first look that proves something ends it: what comes after changes nothing.
-func (p Plan) Decide(ds []float64, limit float64) Decision {
-	var d Decision
-	d.Kind = Inconclusive
+// the order of measuring, against the logarithm of the limit. Where ds are by the processes' own
+// clocks, wall are the same by the clock on the wall: each look judges what spreads less, and proves a
+// pass only where the other clock does not prove a fail. Otherwise wall is nil.
+//
+// It looks at the first pairs only, as the plan says, and the first look that proves something ends it:
+// what comes after changes nothing.
+func (p Plan) Decide(ds, wall []float64, limit float64) Decision {
+	d := Decision{Kind: Inconclusive}
 	for _, s := range p.stages {
 		if s.n > len(ds) {
 			break
 		}
-		e := estimatePaired(ds[:s.n])
-		d = Decision{
-			Kind: Inconclusive, Pairs: s.n, Mean: e.mean, median: e.median, se: e.se,
-			Better: e.mean+s.tBetter*e.se < 0,
-			Low:    e.mean - s.tPass*e.se, High: e.mean + s.tPass*e.se, FailLow: e.mean - s.tFail*e.se, Confidence: 1 - s.alphaPass,
+		d = p.look(s, ds, limit)
+		if wall != nil {
+			w := p.look(s, wall, limit)
+			if w.se < wallShare*d.se {
+				d, w = w, d
+				d.Wall = true
+			}
+			if d.Kind == Pass && w.Kind == Fail {
+				d.Kind, d.Better, d.Conflict = Inconclusive, false, true
+			}
 		}
-		last := p.stages[len(p.stages)-1]
-		d.Detectable = limit + (last.tFail+p.tPower)*e.se*math.Sqrt(float64(s.n)/float64(last.n))
-		switch {
-		case d.FailLow > limit && e.median > limit:
-			d.Kind = Fail
-			return d
-		case d.High < limit:
-			d.Kind = Pass
-			return d
+		if d.Kind != Inconclusive {
+			break
 		}
+	}
+	return d
+}
+
+// look judges the pairs of one look.
+func (p Plan) look(s stage, ds []float64, limit float64) Decision {
+	e, last := estimatePaired(ds[:s.n]), p.stages[len(p.stages)-1]
+	d := Decision{
+		Kind: Inconclusive, Pairs: s.n, Mean: e.mean, median: e.median, se: e.se,
+		Better: e.mean+s.tBetter*e.se < 0,
+		Low:    e.mean - s.tPass*e.se, High: e.mean + s.tPass*e.se, FailLow: e.mean - s.tFail*e.se, Confidence: 1 - s.alphaPass,
+		Detectable: limit + (last.tFail+p.tPower)*e.se*math.Sqrt(float64(s.n)/float64(last.n)),
+	}
+	switch {
+	case d.FailLow > limit && e.median > limit:
+		d.Kind = Fail
+	case d.High < limit:
+		d.Kind = Pass
 	}
 	return d
 }

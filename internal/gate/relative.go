@@ -209,7 +209,7 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 		c.undecided = true
 		return Inconclusive, fmt.Sprintf("%d %s are too few for a unit that varies; at least %d are needed%s", n, what, max(minPairs, plan.first()), j.cut())
 	}
-	decide := func(limit float64) Decision { return plan.Decide(p.logs(c.sign()), limit) }
+	decide := func(limit float64) Decision { return plan.Decide(p.logs(c.sign()), p.wallLogs(c.sign()), limit) }
 	if !p.paired {
 		e := estimateUnpaired(logs(p.base), logs(p.head))
 		e.mean, e.median = c.sign()*e.mean, c.sign()*e.median
@@ -220,9 +220,13 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 	if p.paired {
 		v.Pairs, v.BaseN, v.HeadN = d.Pairs, d.Pairs, d.Pairs
 		// Head as base and the change, since medians of the two need not differ as the pairs do.
-		v.Base = ref(centre(c.b.Unit, p.base[:d.Pairs]))
+		base := p.base
+		if d.Wall {
+			base = p.wallBase
+		}
+		v.Base = ref(centre(c.b.Unit, base[:d.Pairs]))
 		v.Head = ref(finite(*v.Base * math.Exp(c.sign()*d.Mean)))
-		v.OwnTime, v.Interleaved = p.own, p.interleaved
+		v.OwnTime, v.Interleaved = p.own && !d.Wall, p.interleaved
 	}
 	v.Change = ref(finite(math.Expm1(c.sign() * d.Mean)))
 	ends := []float64{finite(math.Expm1(c.sign() * d.Low)), finite(math.Expm1(c.sign() * d.High))}
@@ -243,15 +247,12 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 		}
 		return Fail, fmt.Sprintf("proved beyond %s: at least %s", text, percent(math.Expm1(c.sign()*d.FailLow)))
 	case Pass:
-		// What rose in wall time alone is waiting that the clock of the process does not show. It must
-		// not pass; nor is it proved, since two processes on one processor wait for each other.
-		if p.own && plan.Decide(p.wallLogs(c.sign()), limit).Kind == Fail {
-			v.Improved = false
-			return Inconclusive, fmt.Sprintf("the time that the processes ran is within %s, but wall time is beyond it: head waits more, which pairs on one processor cannot measure; say class: waiting", text)
-		}
 		return Pass, fmt.Sprintf("proved within %s: at worst %s", text, percent(math.Expm1(c.sign()*d.High)))
 	}
 	c.undecided = d.Pairs < plan.last()
+	if d.Conflict {
+		return Inconclusive, fmt.Sprintf("the processes' own time and the time on the wall disagree: one is proved within %s, the other beyond; where head waits more, class: waiting measures that%s", text, j.cut())
+	}
 	return Inconclusive, fmt.Sprintf("between %s and %s: neither within nor beyond %s is proved%s%s",
 		percent(v.Interval.Low), percent(v.Interval.High), text, j.more(d, limit), j.cut())
 }

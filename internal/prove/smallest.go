@@ -36,31 +36,52 @@ func (t *trial) smallest() *float64 {
 	return &change
 }
 
-// draws makes the noise of the checks.
-func (t *trial) draws(e gate.Evidence) [][]float64 {
+// A draw is the noise of one check, by the processes' own clocks and on the wall; wall is nil where
+// there is one clock.
+type draw struct{ own, wall []float64 }
+
+// draws makes the noise of the checks. Both clocks of one pair stay together.
+func (t *trial) draws(e gate.Evidence) []draw {
 	rng := t.rng("smallest")
-	c := centre(e.Logs)
-	out := make([][]float64, resamples)
+	own, wall := centred(e.Logs), centred(e.Wall)
+	out := make([]draw, resamples)
 	for i := range out {
-		out[i] = make([]float64, e.Plan.Pairs())
-		for k := range out[i] {
-			out[i][k] = e.Logs[rng.IntN(len(e.Logs))] - c
+		for range e.Plan.Pairs() {
+			k := rng.IntN(len(own))
+			out[i].own = append(out[i].own, own[k])
+			if wall != nil {
+				out[i].wall = append(out[i].wall, wall[k])
+			}
 		}
+	}
+	return out
+}
+
+func centred(xs []float64) []float64 {
+	if xs == nil {
+		return nil
+	}
+	return plus(xs, -centre(xs))
+}
+
+func plus(xs []float64, x float64) []float64 {
+	if xs == nil {
+		return nil
+	}
+	out := make([]float64, len(xs))
+	for i := range xs {
+		out[i] = xs[i] + x
 	}
 	return out
 }
 
 // detect returns the logarithm of the smallest ratio found in noise. The same noise serves for every
 // size, so that a larger change is never found less often.
-func detect(e gate.Evidence, noise [][]float64) (float64, bool) {
-	ds := make([]float64, e.Plan.Pairs())
+func detect(e gate.Evidence, noise []draw) (float64, bool) {
 	finds := func(x float64) bool {
 		n := 0
-		for _, draw := range noise {
-			for i, d := range draw {
-				ds[i] = d + x
-			}
-			if e.Plan.Decide(ds, e.Limit).Kind == gate.Fail {
+		for _, d := range noise {
+			if e.Plan.Decide(plus(d.own, x), plus(d.wall, x), e.Limit).Kind == gate.Fail {
 				n++
 			}
 		}

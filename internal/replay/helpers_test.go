@@ -11,7 +11,7 @@ import (
 // fixed is a plain stand-in for perfgate's decision: one look after at most n pairs, a t interval, the
 // error of a fail shared out over the comparisons.
 func fixed(n int) Decider {
-	return func(ds []float64, limit float64, comparisons int) (Verdict, int) {
+	return func(ds, _ []float64, limit float64, comparisons int) (Verdict, int) {
 		k := min(n, len(ds))
 		if k < 4 {
 			return Inconclusive, k

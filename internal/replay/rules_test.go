@@ -173,7 +173,7 @@ func TestComparisons(t *testing.T) {
 	var ds []float64
 	var limit float64
 	var comparisons int
-	decide := func(d []float64, l float64, c int) (Verdict, int) {
+	decide := func(d, _ []float64, l float64, c int) (Verdict, int) {
 		ds, limit, comparisons = d, l, c
 		return Fail, 1
 	}

@@ -293,8 +293,10 @@ func score(r Rule, trials []*Trial, limit float64, o Options) Score {
 		c := Change{Share: share, Synthetic: true, Beyond: beyond(share, limit)}
 		for _, t := range unchanged {
 			e, _ := r.evidence(t, o.Seed)
-			for i := range e.Head {
-				e.Head[i] *= 1 + share
+			for _, head := range [][]float64{e.Head, e.HeadWall} {
+				for i := range head {
+					head[i] *= 1 + share
+				}
 			}
 			c.count(r.Judge(e, limit).Verdict)
 		}
@@ -350,6 +352,9 @@ func (r Rule) evidence(t *Trial, seed uint64) (e Evidence, ok bool) {
 		own = own && has
 	}
 	e.Base, e.Head = times(base, own), times(head, own)
+	if own {
+		e.BaseWall, e.HeadWall = times(base, false), times(head, false)
+	}
 	return e, true
 }
 
