@@ -15,6 +15,7 @@ import (
 
 	"github.com/perfgate/perfgate/internal/gate"
 	"github.com/perfgate/perfgate/internal/replay"
+	"github.com/perfgate/perfgate/internal/sample"
 )
 
 func replayCommand(s Streams) *cli.Command {
@@ -26,6 +27,7 @@ func replayCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "limits", Value: "10", Usage: "`LIST` of limits in percent"},
 			&cli.IntFlag{Name: "suite", Value: 50, Usage: "benchmarks of a suite"},
 			&cli.IntFlag{Name: "suites", Value: 2000, Usage: "suites drawn from the recording"},
+			&cli.IntFlag{Name: "pairs", Value: 40, Usage: "most pairs of perfgate's plan; a trial that has fewer may end undecided"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of what is drawn"},
 			&cli.StringFlag{Name: "format", Value: "text", Usage: "text, markdown, json or svg"},
 			&cli.StringFlag{Name: "out", Usage: "write to `FILE` instead of stdout"},
@@ -44,13 +46,16 @@ func replayCommand(s Streams) *cli.Command {
 
 // score reads recordings and writes how the rules do on them.
 func score(c *cli.Context, s Streams) error {
-	o := replay.Options{Suite: c.Int("suite"), Suites: c.Int("suites"), Seed: c.Uint64("seed"), Decide: decider()}
+	o := replay.Options{Suite: c.Int("suite"), Suites: c.Int("suites"), Seed: c.Uint64("seed"), Decide: decider(c.Int("pairs"))}
 	for _, f := range strings.Split(c.String("limits"), ",") {
 		x, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(f), "%"), 64)
 		if err != nil || x <= 0 || x > 1000 {
 			return misuse("--limits: %q is not a percentage over 0", f)
 		}
 		o.Limits = append(o.Limits, x/100)
+	}
+	if p := c.Int("pairs"); p < 4 || p > sample.MaxRuns {
+		return misuse("--pairs %d is not between 4 and %d", p, sample.MaxRuns)
 	}
 	if o.Suite < 1 || o.Suites < 1 {
 		return misuse("--suite and --suites are counts from 1 on")
@@ -89,14 +94,13 @@ func score(c *cli.Context, s Streams) error {
 }
 
 // decider is perfgate's own rule as check applies it.
-func decider() replay.Decider {
-	plans := map[[2]int]gate.Plan{}
+func decider(pairs int) replay.Decider {
+	plans := map[int]gate.Plan{}
 	return func(ds, wall []float64, limit float64, comparisons int) (replay.Verdict, int) {
-		key := [2]int{len(ds), comparisons}
-		p, ok := plans[key]
+		p, ok := plans[comparisons]
 		if !ok {
-			p = gate.NewPlan(len(ds), comparisons)
-			plans[key] = p
+			p = gate.NewPlan(pairs, comparisons)
+			plans[comparisons] = p
 		}
 		d := p.Decide(ds, wall, limit)
 		return replay.Verdict(d.Kind), d.Pairs

@@ -14,6 +14,9 @@ import (
 func (j *judge) absoluteVerdict(c *testcase, l *budget.Limit, kind string, side float64) LimitVerdict {
 	lv := LimitVerdict{Kind: kind, Text: l.Text, Value: l.Value}
 	xs := c.head.alone()
+	if relativeLimit(c.b) == nil && c.class != budget.Exact {
+		c.v.OwnTime = c.head.clocked()
+	}
 	if c.class == budget.Exact {
 		if varies(c.head) {
 			c.suspect = true

@@ -16,6 +16,7 @@ package gate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/perfgate/perfgate/internal/budget"
@@ -177,21 +178,40 @@ func (a arm) values() []float64 {
 
 func (a arm) run(m sample.Measurement) sample.Run { return a.bench.Runs[m.Run] }
 
-// measured returns the values that were measured alone, or those measured in a pair.
-func (a arm) measured(alone bool) []float64 {
+// measured returns the values that were measured alone, or those measured in a pair; with own as the
+// processes' own clocks say, which they then all have to.
+func (a arm) measured(alone, own bool) []float64 {
 	var out []float64
+	if a.bench == nil {
+		return nil
+	}
+	k := a.clock()
 	for _, m := range a.ms {
 		if r := a.run(m); r.Layout == "" && alone == (r.Pair == "") {
-			out = append(out, m.Value)
+			v := m.Value
+			if own {
+				v = k.own(m)
+			}
+			out = append(out, v)
 		}
 	}
 	return out
 }
 
+// clocked reports whether every value of the arm is known by its process's own clock.
+func (a arm) clocked() bool {
+	if a.bench == nil {
+		return false
+	}
+	k := a.clock()
+	return !slices.ContainsFunc(a.ms, func(m sample.Measurement) bool { return k.own(m) == 0 })
+}
+
 // alone returns the values measured without a partner, or all where there are none such: a process
-// that shared its processor took longer than it would have, which cancels in a ratio only.
+// that shared its processor took longer than it would have, which cancels in a ratio only. Those alone
+// are by the process's own clock where there is one: other programs take their turns too.
 func (a arm) alone() []float64 {
-	if xs := a.measured(true); len(xs) > 0 {
+	if xs := a.measured(true, a.clocked()); len(xs) > 0 {
 		return xs
 	}
 	return a.values()

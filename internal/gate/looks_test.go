@@ -95,6 +95,11 @@ func TestLooksAndOwnTime(t *testing.T) {
 		{name: "other units do not", budget: "match: A, unit: B/op, max_rise: 10%, class: compute", base: rate(200, 100, 50), head: rate(200, 100, 50), want: Pass, not: "own_time"},
 
 		{name: "one after the other is said", budget: rule, base: "method: interleaved\n" + base, head: "method: interleaved\n" + base, want: Pass, also: `"interleaved":true`},
+		{name: "a ceiling is on own time too", budget: "match: A, unit: ns/op, at_most: 110ns", base: "-", head: strings.ReplaceAll(owned("A", steady8...), "pair", "run"), want: Pass, also: `"own_time":true`},
+		{name: "or on what there is", budget: "match: A, unit: ns/op, at_most: 110ns", base: "-", head: strings.ReplaceAll(owned("A", steady8...), "pair", "run") + "BenchmarkA 1 200 ns/op\n", exit: 1, want: Fail, not: "own_time"},
+		{name: "runs apart by their own clocks", budget: rule, base: strings.ReplaceAll(owned("A", steady8...), "pair", "run"), head: strings.ReplaceAll(ownedWall("A", 5, steady8...), "pair", "run"), want: Pass, also: `"own_time":true`},
+		{name: "or neither", budget: rule, base: strings.ReplaceAll(owned("A", steady8...), "pair", "run"), head: loose("A", "ns/op", times(2, steady8...)...), want: Pass, not: "own_time"},
+		{name: "growth by own clocks", budget: "match: A, unit: ns/op, scales: {with: n, exponent_at_most: 1.05}", base: "-", head: grows(), want: Pass},
 		{name: "a close fail without other orders", budget: rule, base: base, head: closer, exit: 1, want: Fail, also: "no other order was measured"},
 		{name: "that were to be measured", budget: rule, base: planned("", base), head: planned("# layouts: 4\n", closer), exit: 3, want: Inconclusive, reason: "not measured in other orders"},
 		{name: "and agree", budget: rule, base: planned("", base+orders(0, 0, 0, 0)), head: planned("# layouts: 4\n", closer+orders(.14, .15, .13, .02)), exit: 1, want: Fail, also: `"layouts":4`},
@@ -118,6 +123,15 @@ func rate(wall, own, mbs float64) string {
 	for i := range 8 {
 		k := 1 + 0.01*float64(i%3)
 		fmt.Fprintf(&b, "pair: %d\nBenchmarkA 1 %v ns/op %v own-ns/op %v MB/s %v B/op\n", i+1, wall*k, own*k, mbs/k, 100+i)
+	}
+	return b.String()
+}
+
+// grows prints what grows linearly by its own clock, and faster on a disturbed wall.
+func grows() string {
+	var b strings.Builder
+	for i, n := range []float64{1, 10, 100} {
+		b.WriteString(strings.ReplaceAll(ownedWall(fmt.Sprintf("A/n=%v", n), 1+float64(i), times(n, steady8...)...), "pair", "run"))
 	}
 	return b.String()
 }

@@ -104,10 +104,11 @@ func (c *testcase) pairing() pairing {
 	if p.paired {
 		return p
 	}
+	own := c.base.clocked() && c.head.clocked()
 	for _, single := range []bool{true, false} {
-		b, h := c.base.measured(single), c.head.measured(single)
+		b, h := c.base.measured(single, own), c.head.measured(single, own)
 		if len(b) > 0 && len(h) > 0 {
-			return pairing{base: b, head: h}
+			return pairing{base: b, head: h, own: own}
 		}
 	}
 	return pairing{}
@@ -146,7 +147,7 @@ func (c *testcase) pairs() pairing {
 		l := &p.layouts[i]
 		l.base, l.head = append(l.base, b), append(l.head, h)
 	}
-	if lost := max(len(c.base.measured(false)), len(c.head.measured(false))) - len(p.base); lost > 0 && p.paired {
+	if lost := max(len(c.base.measured(false, false)), len(c.head.measured(false, false))) - len(p.base); lost > 0 && p.paired {
 		c.warn(fmt.Sprintf("%d measurements have no partner and were left out", lost))
 	}
 	return p

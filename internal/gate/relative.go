@@ -226,8 +226,9 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 		}
 		v.Base = ref(centre(c.b.Unit, base[:d.Pairs]))
 		v.Head = ref(finite(*v.Base * math.Exp(c.sign()*d.Mean)))
-		v.OwnTime, v.Interleaved = p.own && !d.Wall, p.interleaved
+		v.Interleaved = p.interleaved
 	}
+	v.OwnTime = p.own && !d.Wall
 	v.Change = ref(finite(math.Expm1(c.sign() * d.Mean)))
 	ends := []float64{finite(math.Expm1(c.sign() * d.Low)), finite(math.Expm1(c.sign() * d.High))}
 	v.Interval = &Interval{Low: slices.Min(ends), High: slices.Max(ends), Confidence: d.Confidence}

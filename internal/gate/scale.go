@@ -146,8 +146,9 @@ func (c *testcase) exponents(side func(member) arm) []float64 {
 	if c.dir == budget.Higher {
 		best = slices.Max[[]float64]
 	}
+	own := !slices.ContainsFunc(c.group, func(m member) bool { return !side(m).clocked() })
 	for _, alone := range []bool{true, false} {
-		ks := fit(c.group, func(m member) []float64 { return bestOf(blockSize, side(m).measured(alone), best) })
+		ks := fit(c.group, func(m member) []float64 { return bestOf(blockSize, side(m).measured(alone, own), best) })
 		if len(ks) > 0 {
 			return ks
 		}
