@@ -49,10 +49,12 @@ const (
 )
 
 // System runs processes on this machine, each in a process group of its own.
-type System struct{}
+type System struct {
+	Guard *Guard // kills what still runs when this process is killed; nil means that nothing does
+}
 
 // Run starts the process and waits for it.
-func (System) Run(ctx context.Context, c Command) Output {
+func (s System) Run(ctx context.Context, c Command) Output {
 	if c.Limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, c.Limit, fmt.Errorf("%w of %v", errLimit, c.Limit))
@@ -80,8 +82,18 @@ func (System) Run(ctx context.Context, c Command) Output {
 	began := time.Now()
 	err := startPinned(cmd, c.CPUs)
 	if err == nil {
-		err = cmd.Wait()
-		killGroup(cmd) // whatever it left behind
+		pid := cmd.Process.Pid
+		s.Guard.started(pid)
+		if awaitEnd(pid) {
+			// Not reaped yet, so its number still means this group and no other.
+			killGroup(cmd) // whatever it left behind
+			s.Guard.ended(pid)
+			err = cmd.Wait()
+		} else {
+			err = cmd.Wait()
+			killGroup(cmd)
+			s.Guard.ended(pid)
+		}
 	}
 	if ctx.Err() != nil && err != nil {
 		err = context.Cause(ctx)

@@ -34,6 +34,16 @@ func askForStacks(cmd *exec.Cmd) { _ = cmd.Process.Signal(syscall.SIGQUIT) }
 
 func killGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 
+// awaitEnd waits until the process has ended, and leaves it to be reaped. It reports whether it could.
+func awaitEnd(pid int) bool {
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if err != unix.EINTR {
+			return err == nil
+		}
+	}
+}
+
 // startPinned starts cmd on the given processors. A child inherits the mask of the thread that forks
 // it, so the mask is set on this thread for the time of the fork: there is no moment at which the child
 // runs elsewhere, and its runtime sees so many processors from the start.

@@ -34,6 +34,7 @@ type Version struct {
 type Repo struct {
 	Root   string // top of the work tree
 	Module string // directory of the module, relative to Root: "." or "sub/dir"
+	Guard  *Guard // removes the checkouts when this process is killed; nil means that nothing does
 	exec   Executor
 	env    []string
 }
@@ -320,24 +321,31 @@ func (r *Repo) SameData(ctx context.Context, base Version) (bool, error) {
 	return true, nil
 }
 
+// treeDir is the directory of the work tree within the temporary one of a checkout.
+const treeDir = "tree"
+
 // Checkout puts the commit of v into a work tree of its own and sets v.Dir. The caller calls remove
 // when done, also after an interrupt: it does not depend on ctx.
 func (r *Repo) Checkout(ctx context.Context, v *Version) (remove func() error, err error) {
-	tmp, err := os.MkdirTemp("", "perfgate-base-")
+	r.Guard.tell("repo", r.Root)
+	tmp, removeTmp, err := r.Guard.TempDir("base")
 	if err != nil {
 		return nil, fmt.Errorf("check out %s: %w", v.Ref, err)
 	}
-	tree := filepath.Join(tmp, "tree")
+	tree := filepath.Join(tmp, treeDir)
 	remove = func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		_, err := r.git(ctx, r.Root, "worktree", "remove", "--force", tree)
-		rm := os.RemoveAll(tmp)
+		rm := os.RemoveAll(tree)
+		err := r.forget(ctx, tree)
 		if err != nil {
-			// Not known to git, or only half made: prune what it knows of it.
-			_, err = r.git(ctx, r.Root, "worktree", "prune")
+			// That git does not know it is none: the checkout may have ended before.
+			trees, list := r.trees(ctx)
+			if list == nil && !slices.Contains(trees, tree) {
+				err = nil
+			}
 		}
-		return errors.Join(err, rm)
+		return errors.Join(rm, err, removeTmp())
 	}
 	if _, err := r.git(ctx, r.Root, "worktree", "add", "--detach", "--force", tree, v.Commit); err != nil {
 		return nil, errors.Join(fmt.Errorf("check out %s: %w", v.Ref, err), remove())

@@ -278,3 +278,33 @@ func TestCheckoutLeavesNothing(t *testing.T) {
 		t.Error("the hook ran")
 	}
 }
+
+// Git killed in the middle leaves a work tree that is locked; a commit that is not there, none.
+func TestCheckoutCutShortLeavesNothing(t *testing.T) {
+	r := newRepo(t)
+	commit := r.commit("1")
+	t.Setenv("TMPDIR", t.TempDir())
+	opened, err := Open(context.Background(), System{}, r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := Version{Ref: "main", Commit: commit}
+	remove, err := opened.Checkout(context.Background(), &v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.git("worktree", "lock", v.Dir)
+	if err := remove(); err != nil {
+		t.Error(err)
+	}
+	v = Version{Ref: "none", Commit: strings.Repeat("1", 40)}
+	if _, err := opened.Checkout(context.Background(), &v); err == nil || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v, want the one error", err)
+	}
+	if list := r.git("worktree", "list"); strings.Count(list, "\n") != 0 {
+		t.Errorf("git still lists a second work tree:\n%s", list)
+	}
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) != 0 {
+		t.Errorf("the temporary directory has %v, %v", left, err)
+	}
+}
