@@ -47,7 +47,7 @@ func checkCommand(s Streams) *cli.Command {
 				s: s, budgetsDir: c.String("budgets"), base: c.String("base"), out: filepath.Clean(c.String("out")),
 				allowNoBase: c.Bool("allow-no-base"), show: newShow(s),
 				session: measure.Session{
-					Exec: measure.System{}, CPUs: measure.CPUs(), Procs: c.Int("cpu"), Looks: gate.Looks(c.Int("pairs")), Target: c.Duration("run-time"),
+					CPUs: measure.CPUs(), Procs: c.Int("cpu"), Looks: gate.Looks(c.Int("pairs")), Target: c.Duration("run-time"),
 					Limit: c.Duration("limit"), Relinks: c.Int("layouts"), Seed: c.Uint64("seed"), Now: time.Now(),
 				},
 			}
@@ -91,15 +91,26 @@ func (k *checker) check(ctx context.Context) error {
 	if err := prepareOut(k.out); err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp("", "perfgate-build-")
+	guard := measure.NewGuard()
+	defer guard.Close()
+	k.session.Exec = measure.System{Guard: guard}
+	tmp, remove, err := guard.TempDir("build")
 	if err != nil {
 		return notJudged(fmt.Errorf("make a directory for the test binaries: %w", err))
 	}
-	defer os.RemoveAll(tmp)
+	defer remove()
 
 	repo, err := measure.Open(ctx, k.session.Exec, ".")
 	if err != nil {
 		return notJudged(err)
+	}
+	repo.Guard = guard
+	swept, err := measure.Sweep(ctx, repo)
+	for _, path := range swept {
+		k.show.line("removed %s, left behind by a check that was killed", path)
+	}
+	if err != nil {
+		k.show.line("%v", err)
 	}
 	head, err := repo.Head(ctx)
 	if err != nil {

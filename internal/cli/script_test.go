@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"perfgate": func() {
-			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			os.Exit(Main(ctx, os.Args, Streams{Out: os.Stdout, Err: os.Stderr}))
 		},
@@ -32,6 +33,7 @@ func TestMain(m *testing.M) {
 //	repo DIR            make DIR a git repository whose files are its first commit
 //	commit DIR          commit what changed
 //	waitfile FILE       wait until FILE is there
+//	waitfail PROG ARGS  run again and again until it fails
 //	sub FILE OLD NEW    replace text that must be in the file
 func TestScripts(t *testing.T) {
 	for _, prog := range []string{"git", "go"} {
@@ -95,6 +97,13 @@ func TestScripts(t *testing.T) {
 					}
 					if time.Now().After(deadline) {
 						ts.Fatalf("%s did not appear", args[0])
+					}
+				}
+			},
+			"waitfail": func(ts *testscript.TestScript, _ bool, args []string) {
+				for deadline := time.Now().Add(2 * time.Minute); ts.Exec(args[0], args[1:]...) == nil; time.Sleep(100 * time.Millisecond) {
+					if time.Now().After(deadline) {
+						ts.Fatalf("%v still succeeds", args)
 					}
 				}
 			},
