@@ -247,7 +247,7 @@ func TestGuardIsToldOfEveryProcess(t *testing.T) {
 	if out := (System{Guard: g}).Run(context.Background(), shell(t, "sleep 1000 &")); out.Err != nil && runtime.GOOS == "linux" {
 		t.Errorf("a process that leaves another behind: %v", out.Err)
 	}
-	System{Guard: g}.Run(context.Background(), Command{Path: "/nowhere/prog", CPU: -1})
+	System{Guard: g}.Run(context.Background(), Command{Path: "/nowhere/prog"})
 	if _, err := g.list.Seek(0, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,7 @@ type Arm struct {
 	Go       string // version of the toolchain that built it, such as go1.26.8
 	Binaries []Binary
 	options  BuildOptions
+	out      string
 	root     string // of the toolchain
 	overlay  string // file for the go command's flag of that name, and what it needs
 	// in its environment
@@ -79,7 +80,7 @@ func Build(ctx context.Context, x Executor, v Version, pattern, out string, opti
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return nil, fmt.Errorf("build the benchmarks of %s: %w", v.Ref, err)
 	}
-	arm := &Arm{Version: v, options: options}
+	arm := &Arm{Version: v, options: options, out: out}
 	run := func(args ...string) (string, error) { return arm.golang(ctx, x, args...) }
 	version, err := run("env", "GOVERSION", "GOROOT")
 	if err != nil {
@@ -136,7 +137,8 @@ func (a *Arm) env() []string { return append(CleanEnv(), "PWD="+a.Version.Dir) }
 
 // golang returns what a go command printed.
 func (a *Arm) golang(ctx context.Context, x Executor, args ...string) (string, error) {
-	c := Command{Path: "go", Args: args, Dir: a.Version.Dir, Env: a.env(), Limit: buildLimit}
+	// The go command leaves its temporary files behind when it is killed: here they go with the rest.
+	c := Command{Path: "go", Args: args, Dir: a.Version.Dir, Env: append(a.env(), "GOTMPDIR="+a.out), Limit: buildLimit}
 	if a.overlay != "" {
 		c.Path, c.Env = filepath.Join(a.root, "bin", "go"), append(c.Env, a.overlayEnv...)
 	}
