@@ -27,10 +27,9 @@ const (
 //go:embed clocks.go.txt
 var clocks []byte
 
-// Overlay prepares test binaries whose results also tell the CPU time and the blocked time inside
-// the benchmark timer. It writes into dir, which must exist and stay until all is built, and returns
-// the path of the file to give to go test -c -overlay, and what to add to the environment of that
-// command. Goroot is the directory of the toolchain, as go env GOROOT prints it in the directory of
+// Overlay prepares test binaries whose results also tell what the clocks of their process showed
+// inside the benchmark timer. It writes into dir, which must stay until all is built, and returns the
+// path of the file to give to go test -c -overlay, and what to add to the environment of that command. Goroot is the directory of the toolchain, as go env GOROOT prints it in the directory of
 // the build; the command to run is its bin/go, since one found elsewhere may be of another version.
 //
 // On systems other than Linux the error is errors.ErrUnsupported; a testing package that is not as
@@ -271,28 +270,29 @@ func isField(e ast.Expr, variable, field string) bool {
 
 // checkOverlay returns an error if one result of a binary built with an overlay cannot be: then the
 // clocks of this machine do not mean what is hoped. SecPerOp is the wall time per iteration in
-// seconds; cpu and blocked are in nanoseconds per iteration, blocked negative where it was not
-// reported. Procs is the number of processors that the process could use. A benchmark that reports
-// ns/op itself must not be asked: its wall time is not known.
-func checkOverlay(secPerOp, cpu, blocked float64, iterations, procs int) error {
+// seconds; own and cpu are in nanoseconds per iteration, own negative where it was not reported. Procs
+// is the number of processors that the process could use. A benchmark that reports ns/op itself must
+// not be asked: its wall time is not known.
+func checkOverlay(secPerOp, own, cpu float64, iterations, procs int) error {
 	// The clocks are read one after the other, at each start and stop: that much they may differ.
 	const (
 		perOp  = 5e3 // for a benchmark that stops the timer in each iteration
 		perRun = 1e5
 	)
-	most := 1.1*secPerOp*1e9*float64(procs) + perOp + perRun/float64(iterations)
+	slack := perOp + perRun/float64(iterations)
+	most := 1.1*secPerOp*1e9 + slack
 	switch {
 	case iterations < 1 || procs < 1:
 		return fmt.Errorf("%d iterations on %d processors is not a run", iterations, procs)
 	case !(cpu >= 0) || cpu == 0 && secPerOp*float64(iterations) > 1e-5:
 		// Nothing at all is what a benchmark that times next to nothing may take.
 		return fmt.Errorf("CPU time of %g ns per iteration", cpu)
-	case !(cpu <= most):
+	case !(cpu <= most*float64(procs)):
 		return fmt.Errorf("CPU time of %g ns per iteration in %g s on %d processors", cpu, secPerOp, procs)
-	case blocked >= 0 && !(cpu+blocked <= most):
-		return fmt.Errorf("CPU time of %g ns and blocked time of %g ns per iteration in %g s on %d processors", cpu, blocked, secPerOp, procs)
-	case blocked != blocked:
-		return fmt.Errorf("blocked time of %g ns per iteration", blocked)
+	case own >= 0 && !(own <= most && own*float64(procs) >= cpu-slack):
+		return fmt.Errorf("own time of %g ns per iteration, %g ns of it on %d processors, in %g s", own, cpu, procs, secPerOp)
+	case own != own:
+		return fmt.Errorf("own time of %g ns per iteration", own)
 	}
 	return nil
 }

@@ -131,7 +131,7 @@ func (f *Found) Implausible(procs int) string {
 				continue
 			}
 			all++
-			if err := checkOverlay(l.secPerOp, l.cpu*1e9, -1, l.iterations, procs); err != nil {
+			if err := checkOverlay(l.secPerOp, l.own*1e9, l.cpu*1e9, l.iterations, procs); err != nil {
 				bad++
 				why = fmt.Sprintf("%s: %v", strings.TrimPrefix(l.name, "Benchmark"), err)
 			}
