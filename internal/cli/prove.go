@@ -24,18 +24,23 @@ func proveCommand(s Streams) *cli.Command {
 	return &cli.Command{
 		Name:  "prove",
 		Usage: "plant regressions into copies of measured samples and show of every budget that it can go red",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			budgetsFlag(),
+			&cli.BoolFlag{Name: "measure", Usage: "measure now, into the directory --samples, as check does"},
 			&cli.StringFlag{Name: "samples", Value: ".perfgate", Usage: "`DIR` in which perfgate check left " + baseFile + " and " + headFile},
 			&cli.StringFlag{Name: "base", Usage: "`FILE` of benchmark text of base, with --head instead of --samples"},
 			&cli.StringFlag{Name: "head", Usage: "`FILE` of benchmark text of head, with --base instead of --samples"},
-			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of the noise that is planted"},
 			&cli.BoolFlag{Name: "json", Usage: "write the proof as JSON to stdout, and the table to stderr"},
-		},
+		}, measureFlags()...),
 		Action: func(c *cli.Context) error {
 			set, err := readBudgets(c.String("budgets"))
 			if err != nil {
 				return err
+			}
+			if c.Bool("measure") {
+				if err := measureNow(c, s); err != nil {
+					return err
+				}
 			}
 			base, head, err := readBoth(c)
 			if err != nil {
@@ -44,6 +49,24 @@ func proveCommand(s Streams) *cli.Command {
 			return proveBudgets(s, set, base, head, c.Uint64("seed"), c.Bool("json"))
 		},
 	}
+}
+
+// measureNow does what check does but judge: what its verdict would be does not matter, nor that both
+// versions may be the same program, which shows the noise as well.
+func measureNow(c *cli.Context, s Streams) error {
+	if c.String("base") != "" || c.String("head") != "" {
+		return misuse("prove --measure measures both versions: leave --base and --head out")
+	}
+	k, err := newChecker(c, Streams{Out: io.Discard, Err: s.Err, Terminal: s.Terminal}, c.String("samples"))
+	if err != nil {
+		return err
+	}
+	k.anyway = true
+	var e exitError
+	if err := k.check(c.Context); err != nil && !(errors.As(err, &e) && e.err == nil) {
+		return err
+	}
+	return nil
 }
 
 // readBoth reads the samples of base and head that prove plants into.

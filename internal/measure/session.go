@@ -406,6 +406,18 @@ func (m *meter) ran(runs int) {
 	m.tell(m.p)
 }
 
+// ForgetDigests makes binaries that are the same pass for different ones.
+func (s *Session) ForgetDigests() {
+	for _, arm := range s.arms() {
+		if arm == nil {
+			continue
+		}
+		for i := range arm.Binaries {
+			arm.Binaries[i].Digest = ""
+		}
+	}
+}
+
 // Again makes the next Measure a session of its own, in another order, which says why there is a
 // second one.
 func (s *Session) Again(why string) {
