@@ -132,16 +132,23 @@ func (p Plan) Decide(ds, wall []float64, limit float64) Decision {
 func (p Plan) look(s stage, ds []float64, limit float64) Decision {
 	e, last := estimatePaired(ds[:s.n]), p.stages[len(p.stages)-1]
 	d := Decision{
-		Kind: Inconclusive, Pairs: s.n, Mean: e.mean, median: e.median, se: e.se,
+		Pairs: s.n, Mean: e.mean, median: e.median, se: e.se,
 		Better: e.mean+s.tBetter*e.se < 0,
 		Low:    e.mean - s.tPass*e.se, High: e.mean + s.tPass*e.se, FailLow: e.mean - s.tFail*e.se, Confidence: 1 - s.alphaPass,
 		Detectable: limit + (last.tFail+p.tPower)*e.se*math.Sqrt(float64(s.n)/float64(last.n)),
 	}
+	return d.settled(limit)
+}
+
+// settled returns d with its kind, as its bounds and its median say.
+func (d Decision) settled(limit float64) Decision {
 	switch {
-	case d.FailLow > limit && e.median > limit:
+	case d.FailLow > limit && d.median > limit:
 		d.Kind = Fail
 	case d.High < limit:
 		d.Kind = Pass
+	default:
+		d.Kind = Inconclusive
 	}
 	return d
 }

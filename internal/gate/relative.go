@@ -261,18 +261,12 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 // unpaired makes a decision of an estimate from n unpaired measurements on each side, in one look.
 func (j *judge) unpaired(e estimate, n int, limit float64) Decision {
 	d := Decision{
-		Kind: Inconclusive, Pairs: n, Mean: e.mean, median: e.median, se: e.se, Confidence: 1 - passError,
+		Pairs: n, Mean: e.mean, median: e.median, se: e.se, Confidence: 1 - passError,
 		Low: e.lower(passError), High: e.upper(passError), FailLow: e.lower(j.alphaFail),
 		Better:     e.upper(betterError) < 0,
 		Detectable: limit + (tQuantile(1-j.alphaFail, e.df)+tQuantile(1-passError, e.df))*e.se,
 	}
-	switch {
-	case d.FailLow > limit && e.median > limit:
-		d.Kind = Fail
-	case d.High < limit:
-		d.Kind = Pass
-	}
-	return d
+	return d.settled(limit)
 }
 
 // cut says that measuring ended before its plan did, where it did.

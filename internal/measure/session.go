@@ -106,8 +106,10 @@ const (
 	exactRuns  = 2
 	// relinkPairs is how many pairs are measured in each other order of the functions.
 	relinkPairs = 6
-	// waitingShare is the share of its time that a benchmark which waits does not run.
-	waitingShare = 0.2
+	// waitingShare is the share of its time that a benchmark which waits does not run, and that of one with
+	// several threads.
+	waitingShare       = 0.2
+	waitingShareOfMany = 0.5
 )
 
 // errNoResult says that a benchmark's process ended well and printed no result.

@@ -279,7 +279,12 @@ func (w *work) calibrate(ctx context.Context) {
 		if own[arm] > 0 {
 			w.n[arm] = clampN(w.s.Target.Seconds() / own[arm])
 		}
-		w.interleaved = w.interleaved || l.own-l.cpu/float64(w.procs) > waitingShare*l.own
+		share := waitingShare
+		if w.procs > 1 {
+			// Of several threads one may be done while another waits for its processor.
+			share = waitingShareOfMany
+		}
+		w.interleaved = w.interleaved || l.own-l.cpu/float64(w.procs) > share*l.own
 		// Without the processes' own clocks nothing but finishing together makes both times right.
 		if w.Pairs && l.own == 0 && w.adapt == 0 && !w.Wall {
 			w.adapt, w.Wall = adaptPairs, true
