@@ -89,7 +89,7 @@ func TestLooksAndOwnTime(t *testing.T) {
 		{name: "both have to have it", budget: rule, base: owned("A", steady8...), head: run("A", "ns/op", times(2, steady8...)...), want: Pass, not: "own_time"},
 		{name: "on every line", budget: rule, base: owned("A", steady8...), head: owned("A", steady8[:7]...) + "pair: 8\nBenchmarkA 1 200 ns/op\n", want: Pass, not: "own_time"},
 		{name: "a rate follows", budget: "match: A, unit: MB/s, max_drop: 10%",
-			base: rate(200, 100, 50), head: rate(210, 100, 1000.0/21), want: Pass, also: `"own_time":true`},
+			base: rate(200, 100, 50), head: rate(210, 100, 1000.0/21), want: Pass, also: `"base":990099`},
 		{name: "a rate that fell", budget: "match: A, unit: MB/s, max_drop: 10%",
 			base: rate(200, 100, 50), head: rate(260, 130, 500.0/13), exit: 1, want: Fail, also: `"own_time":true`},
 		{name: "other units do not", budget: "match: A, unit: B/op, max_rise: 10%, class: compute", base: rate(200, 100, 50), head: rate(200, 100, 50), want: Pass, not: "own_time"},
@@ -99,6 +99,7 @@ func TestLooksAndOwnTime(t *testing.T) {
 		{name: "or on what there is", budget: "match: A, unit: ns/op, at_most: 110ns", base: "-", head: strings.ReplaceAll(owned("A", steady8...), "pair", "run") + "BenchmarkA 1 200 ns/op\n", exit: 1, want: Fail, not: "own_time"},
 		{name: "runs apart by their own clocks", budget: rule, base: strings.ReplaceAll(owned("A", steady8...), "pair", "run"), head: strings.ReplaceAll(ownedWall("A", 5, steady8...), "pair", "run"), want: Pass, also: `"own_time":true`},
 		{name: "or neither", budget: rule, base: strings.ReplaceAll(owned("A", steady8...), "pair", "run"), head: loose("A", "ns/op", times(2, steady8...)...), want: Pass, not: "own_time"},
+		{name: "or neither, the other way", budget: rule, base: loose("A", "ns/op", times(2, steady8...)...), head: strings.ReplaceAll(owned("A", steady8...), "pair", "run"), want: Pass, not: "own_time"},
 		{name: "growth by own clocks", budget: "match: A, unit: ns/op, scales: {with: n, exponent_at_most: 1.05}", base: "-", head: grows(), want: Pass},
 		{name: "a close fail without other orders", budget: rule, base: base, head: closer, exit: 1, want: Fail, also: "no other order was measured"},
 		{name: "that were to be measured", budget: rule, base: planned("", base), head: planned("# layouts: 4\n", closer), exit: 3, want: Inconclusive, reason: "not measured in other orders"},
@@ -111,6 +112,7 @@ func TestLooksAndOwnTime(t *testing.T) {
 		{name: "the same program", budget: rule, base: planned("# binary.: x\n", base), head: planned("# binary.: x\n", double), want: Pass, reason: "byte for byte", also: `"identical":true`, not: `"base":1`},
 		{name: "not the same", budget: rule, base: planned("# binary.: x\n", base), head: planned("# binary.: y\n", double), exit: 1, want: Fail},
 		{name: "of another session", budget: rule, base: mine("1", "# binary.: x\n"+base), head: mine("2", "# binary.: x\n"+double), exit: 1, want: Fail},
+		{name: "what is exact is compared all the same", budget: "match: A, unit: rounds/op, max_rise: 0%", base: planned("# binary.: x\n", exactLower+run("A", "rounds/op", 5, 5)), head: planned("# binary.: x\n", exactLower+run("A", "rounds/op", 6, 6)), exit: 1, want: Fail},
 		{name: "the same program is still held to a ceiling", budget: rule + ", at_most: 50ns", base: planned("# binary.: x\n", base), head: planned("# binary.: x\n", base), exit: 1, want: Fail, reason: "beyond at_most"},
 	} {
 		t.Run(s.name, s.test)
@@ -231,6 +233,7 @@ func TestShift(t *testing.T) {
 		{name: "runs apart that moved together are not judged", base: suite(false, same...), head: suite(false, moved...), exit: 3, want: Inconclusive, reason: "the machine or the toolchain", also: `"shift":{"change":0.2`},
 		{name: "one that moved more fails all the same", base: suite(false, same...), head: suite(false, 1.9, 1.31, 1.29, 1.3, 1.28, 1.32), exit: 1, want: Fail, also: `"fail":1,"inconclusive":5`},
 		{name: "half that moved are no shift", base: suite(true, same...), head: suite(true, 1.3, 1.3, 1.3, 1, 1, 1), exit: 1, want: Fail, not: "together"},
+		{name: "seven of ten that moved are none", base: suite(true, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), head: suite(true, 1.3, 1.3, 1.3, 1.3, 1.3, 1.3, 1.3, 1, 1, 1), exit: 1, want: Fail, not: "together"},
 		{name: "four are too few to tell", base: suite(false, 1, 1, 1, 1), head: suite(false, 1.3, 1.3, 1.3, 1.3), exit: 1, want: Fail, not: "together"},
 		{name: "all better is said and no problem", base: suite(true, moved...), head: suite(true, same...), want: Pass, also: `"problems":[],"shift"`},
 		{name: "a small shift is none", base: suite(true, same...), head: suite(true, 1.03, 1.03, 1.03, 1.03, 1.03, 1.03), want: Pass, not: "shift"},
@@ -247,15 +250,15 @@ func TestShift(t *testing.T) {
 func TestComparisons(t *testing.T) {
 	in := Input{
 		Budgets: rules(t, timeRule+", at_most: 1s", "match: A, unit: B/op, max_rise: 10%", "match: A, unit: rounds/op, max_rise: 10%"),
-		Head:    read(t, "head.txt", exactLower+"BenchmarkA/n=1 1 5 ns/op 3 B/op 7 rounds/op\nBenchmarkA/n=2 1 5 ns/op 3 B/op 7 rounds/op\n"),
+		Head:    read(t, "head.txt", exactLower+strings.Repeat("BenchmarkA/n=1 1 5 ns/op 3 B/op 7 rounds/op\nBenchmarkA/n=2 1 5 ns/op 3 B/op 7 rounds/op\n", 2)),
 	}
 	if got := Comparisons(in); got != 6 {
 		t.Errorf("%d comparisons, want 6: two benchmarks, each with two limits on its time and one on its bytes", got)
 	}
 	// A file that was judged among more is not judged among fewer later.
-	for count, want := range map[string]float64{"": 0.05, "# comparisons: 50\n": 0.001, "# comparisons: 0\n": 0.05, "# comparisons: x\n": 0.05} {
+	for count, want := range map[string]float64{"": 0.025, "# comparisons: 50\n": 0.001, "# comparisons: 1\n": 0.025, "# comparisons: x\n": 0.025} {
 		j := judge{in: Input{Head: read(t, "head.txt", mine("1", count+"BenchmarkA 1 5 ns/op\n")), Base: &sample.Set{}}}
-		j.prepare(1)
+		j.prepare(2)
 		if math.Abs(j.alphaFail-want) > 1e-12 {
 			t.Errorf("with %q the error is %v, want %v", count, j.alphaFail, want)
 		}
