@@ -308,3 +308,48 @@ func TestCheckoutCutShortLeavesNothing(t *testing.T) {
 		t.Errorf("the temporary directory has %v, %v", left, err)
 	}
 }
+
+// What a benchmark may read counts, wherever it is and whether git knows it; its own source does not.
+func TestSameData(t *testing.T) {
+	for _, tt := range []struct {
+		file string
+		same bool
+	}{
+		{"a.go", true}, {"sub/b.go", true}, {"README.md", true}, {".github/workflows/ci.yml", true},
+		{"data.json", false}, {"sub/testdata/a.go", false}, {"testdata/a.md", false}, {"go.mod", false}, {"sub/.hidden", false},
+	} {
+		for _, how := range []string{"new", "changed", "committed", "gone"} {
+			r := newRepo(t)
+			r.write(".gitignore", "")
+			if how != "new" {
+				r.write(tt.file, "1")
+			}
+			commit := r.commit("1")
+			switch how {
+			case "gone":
+				r.git("rm", "--quiet", tt.file)
+			default:
+				r.write(tt.file, "2")
+			}
+			if how == "committed" {
+				r.git("commit", "--quiet", "-a", "-m", "2")
+			}
+			repo, err := Open(context.Background(), System{}, r.dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := repo.SameData(context.Background(), Version{Commit: commit}); err != nil || got != tt.same {
+				t.Errorf("%s %s: same %v, want %v (%v)", tt.file, how, got, tt.same, err)
+			}
+		}
+	}
+	r := newRepo(t)
+	r.commit("1")
+	repo, err := Open(context.Background(), System{}, r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := repo.SameData(context.Background(), Version{Commit: "nosuch"}); err == nil {
+		t.Error("a commit that is not there has the same data")
+	}
+}

@@ -174,9 +174,17 @@ func TestIterationsMakeBothFinishTogether(t *testing.T) {
 		return computes(1500)
 	}}
 	play(t, x, &Session{CPUs: []int{0}, Looks: []int{4}}, Item{Pairs: true})
-	last := map[string]string{}
+	first, last := map[string]string{}, map[string]string{}
 	for _, c := range x.runs {
-		last[filepath.Base(c.Path)] = arg(c, "-test.benchtime=")
+		arm, n := filepath.Base(c.Path), arg(c, "-test.benchtime=")
+		if first[arm] == "" && strings.HasSuffix(n, "x") && n != "1x" {
+			first[arm] = n
+		}
+		last[arm] = n
+	}
+	// By the runs of each by itself already, so that no pair has to be dropped.
+	if first["base"] != "60000x" || first["head"] != "40000x" {
+		t.Errorf("the first pair ran %v", first)
 	}
 	if last["base"] != "60000x" || last["head"] != "40000x" {
 		t.Errorf("the last pair ran %v, want 60 ms of each by its own clock", last)
@@ -186,6 +194,12 @@ func TestIterationsMakeBothFinishTogether(t *testing.T) {
 // A pair is both at once on one processor, or one after the other where the benchmark waits.
 func TestWaitingBenchmarksAreInterleaved(t *testing.T) {
 	waits := func(c Command, _ string, _ int) string { return "1000 ns/op 1000 own-ns/op 700 cpu-ns/op" }
+	turns := func(c Command, _ string, _ int) string {
+		return "1000 ns/op 1000 own-ns/op 1400 cpu-ns/op 2 parallel-procs"
+	}
+	idles := func(c Command, _ string, _ int) string {
+		return "1000 ns/op 1000 own-ns/op 600 cpu-ns/op 2 parallel-procs"
+	}
 	works := func(c Command, _ string, _ int) string { return "1000 ns/op 1000 own-ns/op 900 cpu-ns/op" }
 	for _, tt := range []struct {
 		name   string
@@ -198,6 +212,8 @@ func TestWaitingBenchmarksAreInterleaved(t *testing.T) {
 		{"computes", []int{0}, Item{Pairs: true}, works, 2, ""},
 		{"waits", []int{0}, Item{Pairs: true}, waits, 1, "interleaved"},
 		{"said to wait", []int{0}, Item{Pairs: true, Waiting: true}, works, 1, "interleaved"},
+		{"two threads that take turns", []int{0, 1}, Item{Pairs: true}, turns, 2, ""},
+		{"two threads that wait", []int{0, 1}, Item{Pairs: true}, idles, 1, "interleaved"},
 		{"nothing to pin to", nil, Item{Pairs: true}, works, 1, "interleaved"},
 	} {
 		x := &stage{reply: tt.reply}
@@ -264,6 +280,10 @@ func TestOtherOrdersOfTheFunctions(t *testing.T) {
 			t.Errorf("%d lines: %v", len(r.lines), got)
 		}
 	}
+	var text strings.Builder
+	if _, err := head.WriteTo(&text); err != nil || strings.Count(text.String(), "layout: 2\n") != relinkPairs {
+		t.Errorf("the text does not say which pairs are of order 2: %v\n%s", err, text.String())
+	}
 	// Both arms with the same seed, each linked once.
 	for seed := 1; seed <= 3; seed++ {
 		if got := x.count(fmt.Sprintf("-randlayout=%d ", seed)); got != 2 {
@@ -327,6 +347,30 @@ func TestDeadline(t *testing.T) {
 	if _, _, err := s.Measure(ctx, found, items); !errors.Is(err, why) {
 		t.Errorf("an interrupt ends with %v", err)
 	}
+}
+
+// Two binaries pass for the same program only with the same bytes and the same files to read.
+func TestDigest(t *testing.T) {
+	digest := func(text, data string) string {
+		dir := t.TempDir()
+		arm := &Arm{Version: Version{Dir: dir, Data: data}}
+		b := &Binary{Package: text, Path: filepath.Join(dir, "x")}
+		if err := arm.compile(context.Background(), copier{}, b, ""); err != nil {
+			t.Fatal(err)
+		}
+		return b.Digest
+	}
+	same := digest("a", "")
+	if !strings.HasPrefix(same, "sha256:") || digest("a", "") != same || digest("b", "") == same || digest("a", "files") == same {
+		t.Errorf("digests %q, %q, %q, %q", same, digest("a", ""), digest("b", ""), digest("a", "files"))
+	}
+}
+
+// A copier builds a binary that holds the name of its package.
+type copier struct{}
+
+func (copier) Run(_ context.Context, c Command) Output {
+	return Output{Err: os.WriteFile(c.Args[len(c.Args)-2], []byte(c.Args[len(c.Args)-1]), 0o600)}
 }
 
 // Readings of a clock that cannot be are found out, unless only a benchmark here or there is strange.
