@@ -26,19 +26,20 @@ func Text(w io.Writer, r gate.Result) error {
 		fmt.Fprintf(&b, "problem: %s\n", ascii(p, maxText))
 	}
 	verdicts := worstFirst(r.Verdicts)
+	name := textName(verdicts)
 	var rows [][]string
 	left := map[gate.Kind]int{}
 	grouped := len(verdicts) > maxPassRows
 	for i, v := range verdicts {
 		if v.Verdict == gate.Pass && grouped {
-			rows = append(rows, passRows(verdicts[i:], maxTextRows-len(rows), left)...)
+			rows = append(rows, passRows(verdicts[i:], name, maxTextRows-len(rows), left)...)
 			break // passes come last
 		}
 		if len(rows) == maxTextRows {
 			left[v.Verdict]++
 			continue
 		}
-		rows = append(rows, textRow(v))
+		rows = append(rows, textRow(v, name(v)))
 	}
 	widths := columnWidths(rows)
 	for i, row := range rows {
@@ -74,7 +75,7 @@ func Text(w io.Writer, r gate.Result) error {
 
 // passRows returns one row for each budget among verdicts that all passed, worst first: that of its
 // worst, and how many more there are. What does not fit into most rows is counted in left.
-func passRows(verdicts []gate.Verdict, most int, left map[gate.Kind]int) [][]string {
+func passRows(verdicts []gate.Verdict, name func(gate.Verdict) string, most int, left map[gate.Kind]int) [][]string {
 	var firsts []gate.Verdict
 	more := map[string]int{}
 	for _, v := range verdicts {
@@ -90,7 +91,7 @@ func passRows(verdicts []gate.Verdict, most int, left map[gate.Kind]int) [][]str
 	}
 	var rows [][]string
 	for _, v := range firsts {
-		row := textRow(v)
+		row := textRow(v, name(v))
 		if n := more[v.ID]; n > 0 {
 			row[1] += fmt.Sprintf(" and %d more", n)
 		}
@@ -99,7 +100,27 @@ func passRows(verdicts []gate.Verdict, most int, left map[gate.Kind]int) [][]str
 	return rows
 }
 
-func textRow(v gate.Verdict) []string {
+// textName returns how each of the verdicts names its benchmark: with the package where another
+// package has a benchmark of that name.
+func textName(verdicts []gate.Verdict) func(gate.Verdict) string {
+	first := map[string]string{} // package by benchmark
+	several := map[string]bool{}
+	for _, v := range verdicts {
+		if pkg, ok := first[v.Benchmark]; ok && pkg != v.Package {
+			several[v.Benchmark] = true
+		}
+		first[v.Benchmark] = v.Package
+	}
+	return func(v gate.Verdict) string {
+		name := ascii(v.Benchmark, maxName)
+		if several[v.Benchmark] && v.Package != "" {
+			name += " (" + ascii(v.Package, maxName) + ")"
+		}
+		return name
+	}
+}
+
+func textRow(v gate.Verdict, name string) []string {
 	verdict := kindWord(v.Verdict).text
 	if notes := verdictNotes(v); notes != "" {
 		verdict += " (" + notes + ")"
@@ -107,7 +128,7 @@ func textRow(v gate.Verdict) []string {
 	base, head := centres(v)
 	return []string{
 		verdict,
-		ascii(v.Benchmark, maxName),
+		name,
 		ascii(v.Unit, maxName),
 		plainASCII(base + " -> " + head),
 		plainASCII(change(v)),

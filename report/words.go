@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,10 +96,19 @@ func advice(v gate.Verdict) string {
 		return "make the benchmark run again, or change its budget"
 	case v.Verdict == gate.Missing:
 		return "give a base with --base"
+	case v.Verdict == gate.Inconclusive && v.Layouts >= gate.MinLayouts:
+		return "more pairs would not tell: allow the benchmark as much as the order of the functions moves it, or have it do more per operation"
+	case v.Verdict == gate.Inconclusive && v.Detectable != nil && slices.ContainsFunc(v.Limits, allowsNothing):
+		return "allow a little more than 0%: of values that vary, no number of pairs proves that nothing changed"
 	case v.Verdict == gate.Inconclusive && v.Detectable != nil:
 		return fmt.Sprintf("measure more pairs with --pairs; this check would have proved a change of %s", percent(*v.Detectable))
 	}
 	return ""
+}
+
+// allowsNothing reports whether a limit on the change is zero and did not decide.
+func allowsNothing(l gate.LimitVerdict) bool {
+	return (l.Kind == "max_rise" || l.Kind == "max_drop") && l.Value == 0 && l.Verdict == gate.Inconclusive
 }
 
 // verdictNotes are the marks of a verdict beside its word.

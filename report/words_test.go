@@ -161,3 +161,49 @@ func TestReproduce(t *testing.T) {
 		}
 	}
 }
+
+// The advice is to measure more only where more would tell.
+func TestAdvice(t *testing.T) {
+	detectable := 0.3
+	limit := func(kind string, value float64) []gate.LimitVerdict {
+		return []gate.LimitVerdict{{Kind: kind, Value: value, Verdict: gate.Inconclusive}}
+	}
+	for _, c := range []struct {
+		v    gate.Verdict
+		want string
+	}{
+		{gate.Verdict{Verdict: gate.Inconclusive, Detectable: &detectable}, "measure more pairs"},
+		{gate.Verdict{Verdict: gate.Inconclusive, Detectable: &detectable, Layouts: 4}, "more pairs would not tell"},
+		{gate.Verdict{Verdict: gate.Inconclusive, Detectable: &detectable, Layouts: gate.MinLayouts - 1}, "measure more pairs"},
+		{gate.Verdict{Verdict: gate.Inconclusive, Detectable: &detectable, Limits: limit("max_rise", 0)}, "allow a little"},
+		{gate.Verdict{Verdict: gate.Inconclusive, Detectable: &detectable, Limits: limit("max_rise", .1)}, "measure more pairs"},
+		{gate.Verdict{Verdict: gate.Inconclusive, Detectable: &detectable, Limits: limit("at_least", 0)}, "measure more pairs"},
+		{gate.Verdict{Verdict: gate.Missing}, "make the benchmark run again"},
+		{gate.Verdict{Verdict: gate.Fail, Detectable: &detectable, Layouts: 4}, ""},
+	} {
+		if got := advice(c.v); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("advice on %s with %d other orders: %q, want %q", c.v.Verdict, c.v.Layouts, got, c.want)
+		}
+	}
+}
+
+// Two benchmarks of one name are told apart by their packages, and others are not made longer.
+func TestTextNamesPackages(t *testing.T) {
+	v := func(pkg, name string, k gate.Kind) gate.Verdict {
+		return gate.Verdict{ID: "b", Package: pkg, Benchmark: name, Unit: "ns/op", Verdict: k}
+	}
+	var b strings.Builder
+	if err := Text(&b, gate.Result{Verdicts: []gate.Verdict{
+		v("example.com/m/x", "Same", gate.Fail), v("example.com/m/y", "Same", gate.Fail), v("example.com/m/y", "Other", gate.Fail),
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Same (example.com/m/x)", "Same (example.com/m/y)", " Other "} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the report does not have %q:\n%s", want, b.String())
+		}
+	}
+	if strings.Contains(b.String(), "Other (") {
+		t.Errorf("a name that is alone has a package:\n%s", b.String())
+	}
+}

@@ -54,7 +54,7 @@ func measureFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "limit", Value: 5 * time.Minute, Usage: "longest that one benchmark process may take"},
 		&cli.DurationFlag{Name: "time-limit", Usage: "longest that all measuring may take; what is not proved by then is inconclusive"},
 		&cli.IntFlag{Name: "cpu", Value: 1, Usage: "Go processors of each benchmark, as go test -cpu has it"},
-		&cli.IntFlag{Name: "layouts", Value: 4, Usage: "other orders of the functions in which a close fail has to be seen; 0 is none"},
+		&cli.IntFlag{Name: "layouts", Value: 4, Usage: "other orders of the functions in which a close fail has to be seen; 0 is none, else 3 or more"},
 		&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of the order of measuring, and of noise that is planted"},
 	}
 }
@@ -76,8 +76,8 @@ func newChecker(c *cli.Context, s Streams, out string) (*checker, error) {
 		return nil, misuse("--pairs %d is not between 4 and %d", pairs, sample.MaxRuns)
 	case k.session.Procs < 1 || k.session.Procs > 1024:
 		return nil, misuse("--cpu %d is not between 1 and 1024", k.session.Procs)
-	case k.session.Relinks < 0 || k.session.Relinks > 20:
-		return nil, misuse("--layouts %d is not between 0 and 20", k.session.Relinks)
+	case k.session.Relinks != 0 && k.session.Relinks < gate.MinLayouts || k.session.Relinks > 20:
+		return nil, misuse("--layouts %d is neither 0 nor between %d and 20", k.session.Relinks, gate.MinLayouts)
 	case c.Duration("time-limit") < 0:
 		return nil, misuse("--time-limit %v is negative", c.Duration("time-limit"))
 	case k.session.Target < time.Millisecond || k.session.Target > time.Minute:

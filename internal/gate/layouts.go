@@ -12,8 +12,9 @@ import (
 // order and not of the code.
 const layoutAllowance = 0.04
 
-// minLayouts is how many other orders a close fail has to be seen in.
-const minLayouts = 3
+// MinLayouts is how many other orders of the functions a close fail has to be seen in, at least; of
+// fewer Judge says nothing.
+const MinLayouts = 3
 
 // layouts judges what other orders of the functions say of a fail that the present one proved. It
 // says nothing where the fail stands.
@@ -32,14 +33,18 @@ func (j *judge) layouts(c *testcase, p pairing, d Decision, limit float64, text 
 	n := len(p.layouts)
 	c.v.Layouts = n
 	switch {
-	case n >= minLayouts && agree >= n-n/4:
+	case n >= MinLayouts && agree >= n-n/4:
 		return "", ""
-	case n >= minLayouts:
+	case n >= MinLayouts:
 		return Inconclusive, fmt.Sprintf("beyond %s as linked, but between %s and %s in %d other orders of the functions, %d of them within: where the code lies decides, not what it does",
 			text, percent(math.Expm1(c.sign()*low)), percent(math.Expm1(c.sign()*high)), n, n-agree)
 	case j.in.Head.Provenance["layouts"] != "":
 		c.unconfirmed = true
-		return Inconclusive, fmt.Sprintf("beyond %s as linked, by less than the order of the functions may do, and not measured in other orders%s", text, j.cut())
+		only := "not measured in other orders"
+		if n > 0 {
+			only = fmt.Sprintf("measured in only %d of the %d other orders that would tell", n, MinLayouts)
+		}
+		return Inconclusive, fmt.Sprintf("beyond %s as linked, by less than the order of the functions may do, and %s%s", text, only, j.cut())
 	}
 	c.warn("the fail is close: the mere order of the functions in the binary moves times by several percent, and no other order was measured")
 	return "", ""

@@ -103,6 +103,7 @@ func TestLooksAndOwnTime(t *testing.T) {
 		{name: "growth by own clocks", budget: "match: A, unit: ns/op, scales: {with: n, exponent_at_most: 1.05}", base: "-", head: grows(), want: Pass},
 		{name: "a close fail without other orders", budget: rule, base: base, head: closer, exit: 1, want: Fail, also: "no other order was measured"},
 		{name: "that were to be measured", budget: rule, base: planned("", base), head: planned("# layouts: 4\n", closer), exit: 3, want: Inconclusive, reason: "not measured in other orders"},
+		{name: "of which too few were", budget: rule, base: planned("", base+orders(0, 0)), head: planned("# layouts: 4\n", closer+orders(.14, .15)), exit: 3, want: Inconclusive, reason: "measured in only 2 of the 3 other orders"},
 		{name: "and agree", budget: rule, base: planned("", base+orders(0, 0, 0, 0)), head: planned("# layouts: 4\n", closer+orders(.14, .15, .13, .02)), exit: 1, want: Fail, also: `"layouts":4`},
 		{name: "or don't", budget: rule, base: planned("", base+orders(0, 0, 0, 0)), head: planned("# layouts: 4\n", closer+orders(.14, .01, .13, .02)), exit: 3, want: Inconclusive, reason: "where the code lies decides"},
 		{name: "a clear fail needs none", budget: rule, base: planned("", base), head: planned("# layouts: 4\n", double), exit: 1, want: Fail, not: "order"},
