@@ -11,14 +11,14 @@ import (
 )
 
 // A show tells a person how far a command is: on a terminal in one line that is rewritten, else in
-// one line per stage.
+// one line per stage, and in one per minute of a long one.
 type show struct {
 	mu       sync.Mutex
 	w        io.Writer
 	terminal bool
 	open     bool // a rewritten line stands on the terminal
 	began    time.Time
-	drawn    time.Time
+	drawn    time.Time // when the terminal's line was, or without a terminal the last line
 	now      func() time.Time
 }
 
@@ -65,8 +65,8 @@ func (p *show) progress(m measure.Progress) {
 	defer p.mu.Unlock()
 	name := stageNames[m.Stage]
 	now := p.now()
-	if m.Done == 0 {
-		p.began = now
+	if m.Done == 0 && m.Runs == 0 {
+		p.began, p.drawn = now, now
 	}
 	elapsed := now.Sub(p.began)
 	if m.Done >= m.Total {
@@ -74,7 +74,14 @@ func (p *show) progress(m measure.Progress) {
 		fmt.Fprintf(p.w, "%s: %d runs in %s\n", name, m.Runs, seconds(elapsed))
 		return
 	}
-	if !p.terminal || m.Done > 0 && now.Sub(p.drawn) < 100*time.Millisecond {
+	if !p.terminal {
+		if now.Sub(p.drawn) >= time.Minute {
+			p.drawn = now
+			fmt.Fprintf(p.w, "%s: %d of %d done, %d runs in %s so far\n", name, m.Done, m.Total, m.Runs, seconds(elapsed))
+		}
+		return
+	}
+	if m.Done > 0 && now.Sub(p.drawn) < 100*time.Millisecond {
 		return
 	}
 	p.drawn = now
