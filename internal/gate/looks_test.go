@@ -94,6 +94,8 @@ func TestLooksAndOwnTime(t *testing.T) {
 			base: rate(200, 100, 50), head: rate(260, 130, 500.0/13), exit: 1, want: Fail, also: `"own_time":true`},
 		{name: "other units do not", budget: "match: A, unit: B/op, max_rise: 10%, class: compute", base: rate(200, 100, 50), head: rate(200, 100, 50), want: Pass, not: "own_time"},
 
+		{name: "the wider limit is named", budget: "match: A, unit: ns/op, max_rise: 10%, ignore_below: 1us", base: base, head: double, want: Pass, reason: "proved within ignore_below 1us"},
+		{name: "not the narrower", budget: "match: A, unit: ns/op, max_rise: 10%, ignore_below: 1ns", base: base, head: double, exit: 1, want: Fail, reason: "proved beyond max_rise 10%"},
 		{name: "one after the other is said", budget: rule, base: "method: interleaved\n" + base, head: "method: interleaved\n" + base, want: Pass, also: `"interleaved":true`},
 		{name: "a ceiling is on own time too", budget: "match: A, unit: ns/op, at_most: 110ns", base: "-", head: strings.ReplaceAll(owned("A", steady8...), "pair", "run"), want: Pass, also: `"own_time":true`},
 		{name: "or on what there is", budget: "match: A, unit: ns/op, at_most: 110ns", base: "-", head: strings.ReplaceAll(owned("A", steady8...), "pair", "run") + "BenchmarkA 1 200 ns/op\n", exit: 1, want: Fail, not: "own_time"},

@@ -198,6 +198,8 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 		c.suspect = true
 		return Inconclusive, "one of the measurements is zero: nothing was measured"
 	}
+	// Of a small base ignore_below is the wider limit, and the one that is tested.
+	excused := c.b.IgnoreBelow != nil && *v.Base > 0 && c.b.IgnoreBelow.Value > lv.Value**v.Base
 	v.Base, v.Head = ref(centre(c.b.Unit, p.base)), ref(centre(c.b.Unit, p.head))
 	v.BaseN, v.HeadN = len(p.base), len(p.head)
 	what := "measurements on each side"
@@ -234,6 +236,9 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 	v.Interval = &Interval{Low: slices.Min(ends), High: slices.Max(ends), Confidence: d.Confidence}
 	v.Detectable = ref(finite(math.Expm1(c.sign() * d.Detectable)))
 	text := lv.Kind + " " + lv.Text
+	if excused {
+		text = "ignore_below " + c.b.IgnoreBelow.Text
+	}
 	if stored := j.stored(p.paired); stored != "" {
 		if twice := decide(2 * limit); twice.Kind == Fail {
 			return Fail, fmt.Sprintf("beyond twice %s (at least %s)", text, percent(math.Expm1(c.sign()*twice.FailLow)))
