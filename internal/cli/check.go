@@ -436,6 +436,7 @@ func (k *checker) items(found *measure.Found, t texts) ([]measure.Item, error) {
 			if (b.MaxRise != nil || b.MaxDrop != nil) && !slices.Contains(same, it.Package) {
 				it.Pairs = true
 				it.Waiting = it.Waiting || b.Class == budget.Waiting
+				it.Allocs = it.Allocs || b.Unit == "B/op" || b.Unit == "allocs/op"
 				it.Wall = it.Wall || !slices.Contains([]string{"sec/op", "B/s", "B/op", "allocs/op"}, b.Unit)
 			}
 			it.Alone = it.Alone || b.AtMost != nil || b.AtLeast != nil || b.Scales != nil

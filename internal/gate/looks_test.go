@@ -110,6 +110,9 @@ func TestLooksAndOwnTime(t *testing.T) {
 		{name: "or don't", budget: rule, base: planned("", base+orders(0, 0, 0, 0)), head: planned("# layouts: 4\n", closer+orders(.14, .01, .13, .02)), exit: 3, want: Inconclusive, reason: "where the code lies decides"},
 		{name: "a clear fail needs none", budget: rule, base: planned("", base), head: planned("# layouts: 4\n", double), exit: 1, want: Fail, not: "order"},
 		{name: "nor do allocations", budget: "match: A, unit: B/op, max_rise: 10%", base: planned("", run("A", "B/op", repeat(5, 1000, 1010, 990, 1000)...)), head: planned("# layouts: 4\n", run("A", "B/op", repeat(5, 1140, 1151, 1129, 1140)...)), exit: 1, want: Fail},
+		{name: "counts that vary, and in no pair", budget: "match: A, unit: B/op, max_rise: 0%", base: planned("", run("A", "B/op", 64, 80, 64, 96, 64)), head: planned("", run("A", "B/op", 64, 80, 64, 96, 64)), want: Pass, reason: "the same in every pair", also: `"pairs":4`},
+		{name: "counts that vary in a pair", budget: "match: A, unit: B/op, max_rise: 0%", base: planned("", run("A", "B/op", 64, 80, 64, 96)), head: planned("", run("A", "B/op", 64, 80, 64, 97)), exit: 3, want: Inconclusive},
+		{name: "mostly no bytes", budget: "match: A, unit: B/op, max_rise: 10%", base: planned("", run("A", "B/op", 0, 1, 0, 0, 0)), head: planned("", run("A", "B/op", 0, 0, 0, 1, 0)), want: Pass, reason: "zero on both sides"},
 		{name: "other orders are no pairs", budget: rule, base: base + orders(0, 0, 0, 0), head: base + orders(1, 1, 1, 1), want: Pass, also: `"pairs":20`, not: "no partner"},
 
 		{name: "the same program", budget: rule, base: planned("# binary.: x\n", base), head: planned("# binary.: x\n", double), want: Pass, reason: "byte for byte", also: `"identical":true`, not: `"base":1`},

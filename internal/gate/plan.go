@@ -137,7 +137,11 @@ func (p Plan) look(s stage, ds []float64, limit float64) Decision {
 		Low:    e.mean - s.tPass*e.se, High: e.mean + s.tPass*e.se, FailLow: e.mean - s.tFail*e.se, Confidence: 1 - s.alphaPass,
 		Detectable: limit + (last.tFail+p.tPower)*e.se*math.Sqrt(float64(s.n)/float64(last.n)),
 	}
-	return d.settled(limit)
+	if d = d.settled(limit); d.Kind == Inconclusive && limit >= 0 && !slices.ContainsFunc(ds[:s.n], func(d float64) bool { return d != 0 }) {
+		// Counts may be the same in every pair, which then is no accident: there is no spread to speak of.
+		d.Kind, d.Low, d.High = Pass, 0, 0
+	}
+	return d
 }
 
 // settled returns d with its kind, as its bounds and its median say.

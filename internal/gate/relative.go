@@ -142,7 +142,7 @@ func zeroBase(c *testcase, head float64) (Kind, string) {
 		return Pass, "the base is zero and head stays under ignore_below " + c.b.IgnoreBelow.Text
 	case head > 0:
 		return Fail, "the base is zero, head is not: any rise from zero is beyond a relative limit"
-	case c.class == budget.Exact:
+	case c.class == budget.Exact, c.b.Unit == "B/op", c.b.Unit == "allocs/op":
 		return Pass, "zero on both sides"
 	}
 	return Inconclusive, "both sides are zero: nothing was measured"
@@ -253,6 +253,9 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 		}
 		return Fail, fmt.Sprintf("proved beyond %s: at least %s", text, percent(math.Expm1(c.sign()*d.FailLow)))
 	case Pass:
+		if d.Low == 0 && d.High == 0 {
+			return Pass, "the same in every pair"
+		}
 		return Pass, fmt.Sprintf("proved within %s: at worst %s", text, percent(math.Expm1(c.sign()*d.High)))
 	}
 	c.undecided = d.Pairs < plan.last()

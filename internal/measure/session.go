@@ -95,6 +95,8 @@ type Item struct {
 	// as a percentile: two pairs run before those that are kept, to find the iteration counts with which
 	// both versions finish together, and are dropped by plan, whatever they show.
 	Wall bool
+	// Allocs says that limits on the change concern allocations.
+	Allocs bool
 	// Waiting says that the benchmark waits for something other than a processor. Sharing one would
 	// hide that, so that its pairs are one after the other. It is also found out by measuring.
 	Waiting bool
@@ -277,6 +279,9 @@ func (s *Session) run(ctx context.Context, b *Binary, cpus []int, procs int, ben
 		Args: []string{
 			"-test.run=^$", "-test.bench=" + bench, "-test.benchtime=" + benchtime, "-test.count=1",
 			"-test.benchmem", fmt.Sprintf("-test.cpu=%d", procs),
+			// The name of a benchmark is then printed with its result, and not before it runs: what it prints
+			// itself does not come between.
+			"-test.v",
 		},
 		Dir: b.Dir, Env: append(CleanEnv(), "PWD="+b.Dir), CPUs: cpus,
 		// The testing package's own time limit does not cover benchmarks.
@@ -309,7 +314,7 @@ func failureText(out Output) string {
 	for _, s := range strings.Split(string(out.Stdout)+"\n"+string(out.Stderr), "\n") {
 		_, isResult := parseLine(s, 1)
 		head, _, _ := strings.Cut(s, ":")
-		if s = strings.TrimSpace(s); s == "" || isResult || s == "FAIL" || slices.Contains([]string{"goos", "goarch", "pkg", "cpu"}, head) || strings.HasPrefix(s, "Unit ") {
+		if s = strings.TrimSpace(s); s == "" || isResult || isName(s) || strings.HasPrefix(s, "=== RUN ") || s == "FAIL" || slices.Contains([]string{"goos", "goarch", "pkg", "cpu"}, head) || strings.HasPrefix(s, "Unit ") {
 			continue
 		}
 		words = append(words, s)
@@ -399,6 +404,16 @@ func (m *meter) done(what string) {
 	m.p.Done++
 	m.p.What = strings.TrimPrefix(what, "Benchmark")
 	m.tell(m.p)
+}
+
+// end says that the stage ends before all is done.
+func (m *meter) end() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.p.Done < m.p.Total {
+		m.p.Total = m.p.Done
+		m.tell(m.p)
+	}
 }
 
 func (m *meter) ran(runs int) {

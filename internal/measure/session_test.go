@@ -58,6 +58,14 @@ func BenchmarkLoud(b *testing.B) {
 	}
 }
 
+func BenchmarkChatty(b *testing.B) {
+	fmt.Println("here I am")
+	for range b.N {
+		sink++
+	}
+	fmt.Println("and there")
+}
+
 func BenchmarkPanics(b *testing.B) {
 	for _, k := range []string{"a", "b", "c"} {
 		b.Run("k="+k, func(b *testing.B) {
@@ -146,7 +154,7 @@ func failed(r *Recording) []string {
 func TestSessionMeasuresBothArms(t *testing.T) {
 	base := build(t, "base", "2000", "1", "false", "false")
 	head := build(t, "head", "2000", "2", "true", "true")
-	if !slices.Equal(base.Binaries[0].Functions, []string{"BenchmarkSpin", "BenchmarkSteps", "BenchmarkLoud", "BenchmarkPanics", "BenchmarkHangs", "BenchmarkSkips"}) {
+	if !slices.Equal(base.Binaries[0].Functions, []string{"BenchmarkSpin", "BenchmarkSteps", "BenchmarkLoud", "BenchmarkChatty", "BenchmarkPanics", "BenchmarkHangs", "BenchmarkSkips"}) {
 		t.Fatalf("functions: %q", base.Binaries[0].Functions)
 	}
 	s := newSession(base, head)
@@ -157,7 +165,7 @@ func TestSessionMeasuresBothArms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if last.Stage != "find" || last.Done != last.Total || last.Total != 12 {
+	if last.Stage != "find" || last.Done != last.Total || last.Total != 14 {
 		t.Errorf("progress ended at %+v", last)
 	}
 	var names []string
@@ -167,7 +175,7 @@ func TestSessionMeasuresBothArms(t *testing.T) {
 		items[i].Pairs = !strings.HasPrefix(it.Name, "BenchmarkSteps") && it.Name != "BenchmarkLoud"
 		items[i].Alone = it.Name == "BenchmarkSpin" || it.Name == "BenchmarkLoud"
 	}
-	want := []string{"BenchmarkSpin", "BenchmarkSteps/n=10/net=a-5", "BenchmarkSteps/n=20/net=a-5", "BenchmarkLoud",
+	want := []string{"BenchmarkSpin", "BenchmarkSteps/n=10/net=a-5", "BenchmarkSteps/n=20/net=a-5", "BenchmarkLoud", "BenchmarkChatty",
 		"BenchmarkPanics/k=a", "BenchmarkPanics/k=b", "BenchmarkPanics/k=c", "BenchmarkHangs"}
 	if !slices.Equal(names, want) {
 		t.Errorf("items: %q, want %q", names, want)
@@ -204,6 +212,10 @@ func TestSessionMeasuresBothArms(t *testing.T) {
 		if v, _ := values(t, r, "Spin", "sec/op"); slices.Contains(v, 1e-9) {
 			t.Error("a forged line was taken")
 		}
+	}
+	// What a benchmark prints does not get into its result line.
+	if v, _ := values(t, h, "Chatty", "sec/op"); len(v) != 3 {
+		t.Errorf("a benchmark that prints has %d measurements", len(v))
 	}
 	// Where only the value counts, head is run alone, and the first run shows that base had it.
 	if _, p := values(t, b, "Loud", "sec/op"); !slices.Equal(p, []string{"1"}) {

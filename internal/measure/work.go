@@ -70,6 +70,7 @@ func (s *Session) Measure(ctx context.Context, found *Found, items []Item) (base
 			break
 		}
 	}
+	p.end()
 	base, head = s.join(found, works)
 	return base, head, nil
 }
@@ -295,8 +296,15 @@ func (w *work) calibrate(ctx context.Context) {
 	}
 }
 
-// finishTogether sets the iteration counts of a pair by the ratio of head to base.
-func (w *work) finishTogether(ratio float64) { w.n[1] = clampN(float64(w.n[0]) / ratio) }
+// finishTogether sets the iteration counts of a pair by the ratio of head to base. What is allocated
+// once in a run counts for each of its operations in proportion: allocations are compared at equal
+// counts, which the processes' own clocks allow.
+func (w *work) finishTogether(ratio float64) {
+	w.n[1] = clampN(float64(w.n[0]) / ratio)
+	if w.Allocs && !w.Wall {
+		w.n[1] = w.n[0]
+	}
+}
 
 func clampN(x float64) int { return int(min(max(math.Round(x), 1), 1e9)) }
 

@@ -182,6 +182,13 @@ func TestIterationsMakeBothFinishTogether(t *testing.T) {
 		}
 		last[arm] = n
 	}
+	x.runs = nil
+	play(t, x, &Session{CPUs: []int{0}, Looks: []int{4}}, Item{Pairs: true, Allocs: true})
+	for _, c := range x.runs {
+		if n := arg(c, "-test.benchtime="); strings.HasSuffix(n, "x") && n != "1x" && n != "60000x" {
+			t.Errorf("allocations are compared at %s of %s", n, filepath.Base(c.Path))
+		}
+	}
 	// By the runs of each by itself already, so that no pair has to be dropped.
 	if first["base"] != "60000x" || first["head"] != "40000x" {
 		t.Errorf("the first pair ran %v", first)
