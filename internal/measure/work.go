@@ -13,6 +13,7 @@ import (
 // Measure measures the items and returns the recordings of base and head; base is nil without one.
 // An item that head does not have is not measured further. At the deadline it returns what there is.
 func (s *Session) Measure(ctx context.Context, found *Found, items []Item) (base, head *Recording, err error) {
+	s.session() // made before several goroutines ask for it
 	order := mathrand.New(mathrand.NewPCG(s.Seed, 1))
 	works := make([]*work, len(items))
 	for i, it := range items {
