@@ -46,7 +46,7 @@ func replayCommand(s Streams) *cli.Command {
 
 // score reads recordings and writes how the rules do on them.
 func score(c *cli.Context, s Streams) error {
-	o := replay.Options{Suite: c.Int("suite"), Suites: c.Int("suites"), Seed: c.Uint64("seed"), Decide: decider(c.Int("pairs"))}
+	o := replay.Options{Suite: c.Int("suite"), Suites: c.Int("suites"), Seed: c.Uint64("seed"), Decide: decider(c.Int("pairs")), Pairs: c.Int("pairs")}
 	for _, f := range strings.Split(c.String("limits"), ",") {
 		x, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(f), "%"), 64)
 		if err != nil || x <= 0 || x > 1000 {

@@ -45,6 +45,10 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	recordings, err := filepath.Abs("../replay/testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
 	goenv := strings.Split(strings.TrimSpace(string(out)), "\n")
 	git := func(ts *testscript.TestScript, dir string, args ...string) {
 		args = append([]string{"-C", dir, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)
@@ -53,6 +57,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("RECORDINGS", recordings)
 			env.Setenv("GOCACHE", goenv[0])
 			env.Setenv("GOMODCACHE", goenv[1])
 			env.Setenv("GOTOOLCHAIN", goenv[2])

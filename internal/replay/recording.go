@@ -71,6 +71,8 @@ type Run struct {
 	Wall, CPU, OwnTime float64
 	// HasCPU and HasOwn say whether the line had them.
 	HasCPU, HasOwn bool
+	// Alone says that the other arm of the pair did not run at the same time.
+	Alone bool
 	// Process is how long the whole process took, in seconds; iterations times Wall if the line does
 	// not say.
 	Process float64
@@ -248,6 +250,7 @@ func parseRun(rec *benchfmt.Result) (Run, error) {
 		run.Process = float64(rec.Iters) * run.Wall
 	}
 	run.Process /= 1e9
+	run.Alone = rec.GetConfig("method") == "interleaved"
 	return run, nil
 }
 

@@ -22,6 +22,10 @@ type Options struct {
 	Suites int
 	// Seed is where all random numbers come from.
 	Seed uint64
+	// Pairs is how many pairs perfgate's plan takes at most. Changes are planted by arithmetic only in
+	// trials that have as many, where a rule judges pairs, since shorter ones would end undecided for
+	// want of pairs; 0 is in all.
+	Pairs int
 	// Decide is perfgate's own decision; without it its rows are left out.
 	Decide Decider
 }
@@ -292,6 +296,9 @@ func score(r Rule, trials []*Trial, limit float64, o Options) Score {
 	for _, share := range planted(limit) {
 		c := Change{Share: share, Synthetic: true, Beyond: beyond(share, limit)}
 		for _, t := range unchanged {
+			if r.Design == Pairs && len(t.Pairs) < o.Pairs {
+				continue
+			}
 			e, _ := r.evidence(t, o.Seed)
 			for _, head := range [][]float64{e.Head, e.HeadWall} {
 				for i := range head {
@@ -380,16 +387,23 @@ func (t *Trial) seed(seed uint64) uint64 {
 	return h.Sum64()
 }
 
-// seconds is how long the runs took that an outcome needed.
+// seconds is how long the runs took that an outcome needed. Those of a pair run at once, unless they say
+// that they did not.
 func (r Rule) seconds(t *Trial, out Outcome) float64 {
 	total := 0.0
 	if r.Design == Pairs {
 		for i, p := range t.Pairs {
-			if i < out.Base {
-				total += p.Base.Process
+			base, head := p.Base.Process, p.Head.Process
+			if i >= out.Base {
+				base = 0
 			}
-			if i < out.Head {
-				total += p.Head.Process
+			if i >= out.Head {
+				head = 0
+			}
+			if p.Base.Alone {
+				total += base + head
+			} else {
+				total += max(base, head)
 			}
 		}
 		return total

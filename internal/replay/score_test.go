@@ -160,8 +160,8 @@ func TestEvaluate(t *testing.T) {
 	if ours.FalseRed.Count != (Count{0, 12}) || theirs.FalseRed.Count.Count == 0 {
 		t.Errorf("false red %+v on pairs, %+v on stored runs whose machine changes its mood", ours.FalseRed, theirs.FalseRed)
 	}
-	// 24 processes of 60 ms each.
-	if !near(ours.MedianSeconds, 1.44, 1e-9) || !near(theirs.MedianSeconds, 0.12, 1e-9) {
+	// 12 pairs of 60 ms each.
+	if !near(ours.MedianSeconds, 0.72, 1e-9) || !near(theirs.MedianSeconds, 0.12, 1e-9) {
 		t.Errorf("seconds %v and %v", ours.MedianSeconds, theirs.MedianSeconds)
 	}
 	for _, r := range s.Rows {
@@ -204,6 +204,37 @@ func TestOwnTimeOfAll(t *testing.T) {
 	trial.Pairs[1].Head.HasOwn = false
 	if e, _ := r.evidence(trial, 0); e.Base[0] != 200 || e.Head[1] != 200 {
 		t.Errorf("times by the clock %v, %v", e.Base, e.Head)
+	}
+}
+
+// The arms of a pair take as long as the longer, or both one after the other.
+func TestSeconds(t *testing.T) {
+	trial := &Trial{
+		Pairs:      []Pair{{Run{Process: 2}, Run{Process: 3}}, {Run{Process: 5, Alone: true}, Run{Process: 7, Alone: true}}, {Run{Process: 11}, Run{Process: 13}}},
+		StoredBase: []Run{{Process: 100}, {Process: 200}}, StoredHead: []Run{{Process: 400}},
+	}
+	pairs, stored := rule(t, "perfgate", Pairs, Own), rule(t, "cob", Stored, Wall)
+	if got := pairs.seconds(trial, Outcome{Base: 2, Head: 2}); got != 3+12 {
+		t.Errorf("two pairs take %v s", got)
+	}
+	if got := stored.seconds(trial, Outcome{Base: 1, Head: 1}); got != 500 {
+		t.Errorf("two runs take %v s", got)
+	}
+}
+
+// A change is planted where there are pairs enough to find it.
+func TestPlantedInLongTrials(t *testing.T) {
+	long, short := Evaluate(full(t), Options{Decide: fixed(12), Pairs: 12}), Evaluate(full(t), Options{Decide: fixed(12), Pairs: 13})
+	for _, r := range short.Rows {
+		full := row(t, long, r.Machine, r.Rule, r.Design, r.Unit)
+		for _, c := range r.Changes {
+			if c.Synthetic && r.Design == Pairs {
+				t.Fatalf("%s: planted %v in trials that are too short", r.title(), c)
+			}
+		}
+		if r.Design == Stored && !reflect.DeepEqual(r, full) {
+			t.Errorf("%s is scored otherwise for want of pairs", r.title())
+		}
 	}
 }
 

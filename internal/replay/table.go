@@ -128,7 +128,7 @@ func (p *page) group(g group, s Scores) {
 		for _, c := range sizes {
 			text := "-"
 			if seen, ok := r.of(c); ok {
-				text = percent(seen.Red.Share())
+				text = of(seen.Red.Count)
 			}
 			row = append(row, text)
 		}
@@ -144,12 +144,35 @@ func (p *page) group(g group, s Scores) {
 	if trials <= s.Suite {
 		drawn = fmt.Sprintf("One suite, of the %d unchanged trials there are.", trials)
 	}
-	p.note(drawn + " Seconds are of measuring both versions of an unchanged benchmark.")
+	p.note(drawn + " Seconds are those that pass while both versions of an unchanged benchmark are measured.")
 	if synthetic {
 		p.line("* measured heads of unchanged benchmarks, multiplied; without the star the extra work was in what was measured.")
 	}
+	p.detail(g)
 	if len(unjudged) > 0 {
 		p.line("Trials not recorded as the rule needs them: " + strings.Join(unjudged, "; ") + ".")
+	}
+}
+
+// detail writes what perfgate makes of each change, with its intervals.
+func (p *page) detail(g group) {
+	rows := [][]string{{"perfgate on", "planted", "fails", "95 % interval", "passes", "95 % interval", "undecided"}}
+	for _, r := range g.rows {
+		if r.Rule != "perfgate" {
+			continue
+		}
+		for _, c := range r.Changes {
+			size := "+" + percent(c.Share)
+			if c.Synthetic {
+				size += " *"
+			}
+			passed := proportion(c.Passed.Count, c.Passed.Total)
+			rows = append(rows, []string{strings.TrimPrefix(r.title(), r.Rule+", "), size, of(c.Red.Count), interval(c.Red), of(passed.Count), interval(passed), percent(c.Inconclusive.Share())})
+		}
+	}
+	if len(rows) > 1 {
+		p.line("")
+		p.table(rows, 2)
 	}
 }
 
