@@ -207,3 +207,27 @@ func TestTextNamesPackages(t *testing.T) {
 		t.Errorf("a name that is alone has a package:\n%s", b.String())
 	}
 }
+
+// How sure a change is, and by which clock, in which way and in how many orders it was measured.
+func TestEvidenceSaysHow(t *testing.T) {
+	x := 1.0
+	i := &gate.Interval{Low: 0.02, High: 0.05, Confidence: 0.995}
+	for _, c := range []struct {
+		v          gate.Verdict
+		want, base string
+	}{
+		{gate.Verdict{Interval: i, Pairs: 4}, "+2.0 % to +5.0 %, each bound 99.5 % sure; 4 pairs", "no base"},
+		{gate.Verdict{Interval: i, Pairs: 4, OwnTime: true}, "+2.0 % to +5.0 %, each bound 99.5 % sure; 4 pairs by the processes' own clocks", "no base"},
+		{gate.Verdict{Interval: i, Pairs: 4, OwnTime: true, Interleaved: true}, "+2.0 % to +5.0 %, each bound 99.5 % sure; 4 pairs, one version after the other", "no base"},
+		{gate.Verdict{Interval: i, Pairs: 1, Layouts: 4}, "+2.0 % to +5.0 %, each bound 99.5 % sure; 1 pair; also with the functions in 4 other orders", "no base"},
+		{gate.Verdict{Identical: true}, "", "same binary"},
+		{gate.Verdict{Identical: true, Head: &x, HeadN: 24}, "24 measurements", "same binary"},
+	} {
+		if got := strings.ReplaceAll(evidence(c.v), "\u00a0", " "); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+		if base, _ := centres(c.v); base != c.base {
+			t.Errorf("base %q, want %q", base, c.base)
+		}
+	}
+}
