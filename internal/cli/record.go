@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -48,15 +47,18 @@ func record(c *cli.Context, s Streams) error {
 	if err != nil {
 		return notJudged(err)
 	}
-	tmp, err := os.MkdirTemp("", "perfgate-build-")
+	guard := measure.NewGuard()
+	defer guard.Close()
+	exec := measure.System{Guard: guard}
+	tmp, remove, err := guard.TempDir("build")
 	if err != nil {
 		return notJudged(fmt.Errorf("make a directory for the test binaries: %w", err))
 	}
-	defer os.RemoveAll(tmp)
+	defer remove()
 	build := func(share float64) (*measure.Arm, error) {
 		v := measure.Version{Dir: corpus, Ref: fmt.Sprintf("the corpus with share %v", share)}
 		dir := filepath.Join(tmp, fmt.Sprintf("%.4f", share))
-		return measure.Build(ctx, measure.System{}, v, "./...", dir, measure.BuildOptions{
+		return measure.Build(ctx, exec, v, "./...", dir, measure.BuildOptions{
 			OwnClock: true, LinkFlags: fmt.Sprintf("-X=%s=%.4f", c.String("knob"), share),
 		})
 	}
@@ -70,7 +72,7 @@ func record(c *cli.Context, s Streams) error {
 			return interruptedOr(ctx, notJudged(err))
 		}
 	}
-	r := recorder{c: c, show: show, base: base, wanted: functions(base)}
+	r := recorder{c: c, exec: exec, show: show, base: base, wanted: functions(base)}
 	if only := c.String("only"); only != "" {
 		r.wanted = slices.DeleteFunc(r.wanted, func(f string) bool {
 			return !slices.Contains(strings.Split(only, ","), strings.TrimPrefix(f, "Benchmark"))
@@ -93,6 +95,7 @@ func record(c *cli.Context, s Streams) error {
 // A recorder is a recording on its way.
 type recorder struct {
 	c      *cli.Context
+	exec   measure.Executor
 	show   *show
 	base   *measure.Arm
 	wanted []string
@@ -147,7 +150,7 @@ func (r *recorder) session(ctx context.Context, head *measure.Arm, share float64
 
 func (r *recorder) measurer(base, head *measure.Arm, target time.Duration, number int) *measure.Session {
 	return &measure.Session{
-		Exec: measure.System{}, Base: base, Head: head, CPUs: measure.CPUs(), Target: target,
+		Exec: r.exec, Base: base, Head: head, CPUs: measure.CPUs(), Target: target,
 		Limit: time.Minute, Seed: uint64(number), Now: time.Now(),
 	}
 }
