@@ -276,7 +276,7 @@ func isField(e ast.Expr, variable, field string) bool {
 func checkOverlay(secPerOp, own, cpu float64, iterations, procs int) error {
 	// The clocks are read one after the other, at each start and stop: that much they may differ.
 	const (
-		perOp  = 5e3 // for a benchmark that stops the timer in each iteration
+		perOp  = 5e4 // for a benchmark that stops the timer in each iteration, with what the collector does then
 		perRun = 1e5
 	)
 	slack := perOp + perRun/float64(iterations)
