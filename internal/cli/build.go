@@ -83,10 +83,7 @@ func (b *builder) again() error {
 
 // find runs each function once, and again without the clocks where these are seen to be wrong.
 func (b *builder) find(wanted []string) (*measure.Found, error) {
-	found, err := b.k.session.Find(b.ctx, wanted)
-	if errors.Is(err, measure.ErrDeadline) {
-		return nil, notJudged(err)
-	}
+	found, err := b.once(wanted)
 	if err != nil || !b.ownClock {
 		return found, err
 	}
@@ -96,9 +93,18 @@ func (b *builder) find(wanted []string) (*measure.Found, error) {
 		if err := b.again(); err != nil {
 			return nil, notJudged(err)
 		}
-		return b.k.session.Find(b.ctx, wanted)
+		return b.once(wanted)
 	}
 	return found, nil
+}
+
+// once runs each function once.
+func (b *builder) once(wanted []string) (*measure.Found, error) {
+	found, err := b.k.session.Find(b.ctx, wanted)
+	if errors.Is(err, measure.ErrDeadline) {
+		return nil, notJudged(err)
+	}
+	return found, err
 }
 
 // identical lists the packages whose test binaries are the same in both arms.

@@ -240,9 +240,6 @@ func (k *checker) measure(ctx context.Context, repo *measure.Repo, headVersion m
 			return out, notJudged(err)
 		}
 	}
-	if k.anyway {
-		k.session.ForgetDigests()
-	}
 	all := functions(k.session.Head, k.session.Base)
 	if base.text == nil {
 		if err := gate.CheckNames(k.budgets, all); err != nil {
@@ -256,6 +253,9 @@ func (k *checker) measure(ctx context.Context, repo *measure.Repo, headVersion m
 	found, err := b.find(wanted)
 	if err != nil {
 		return out, err
+	}
+	if k.anyway {
+		k.session.ForgetDigests()
 	}
 	items, err := k.items(found, out)
 	if err != nil {

@@ -3,7 +3,6 @@ package measure
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"sync"
 )
 
@@ -48,7 +47,7 @@ func (r *relinker) link(ctx context.Context, s *Session, pkg, function string, s
 	var bin [2]*Binary
 	for i, arm := range s.arms() {
 		b := *arm.binary(pkg, function)
-		b.Path = fmt.Sprintf("%s.order-%d", filepath.Join(filepath.Dir(b.Path), filepath.Base(b.Path)), seed)
+		b.Path = fmt.Sprintf("%s.order-%d", b.Path, seed)
 		if err := arm.compile(ctx, s.Exec, &b, fmt.Sprintf("-randlayout=%d", seed)); err != nil {
 			return bin, err
 		}

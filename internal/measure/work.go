@@ -234,7 +234,12 @@ func (w *work) ask(found *Found) {
 // order, so that the pairs of one order spread too.
 func (w *work) order(ctx context.Context) {
 	s := w.s
-	seed := 1 + w.orders%s.relinks()
+	n := s.relinks()
+	if n == 0 {
+		w.orders = 0 // another benchmark found out that the toolchain cannot
+		return
+	}
+	seed := 1 + w.orders%n
 	bin, err := s.relinker.link(ctx, s, w.Package, functionOf(w.Name), seed)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -245,7 +250,7 @@ func (w *work) order(ctx context.Context) {
 	}
 	if b, h, ok := w.pair(ctx, bin); ok {
 		b.layout, h.layout = seed, seed
-		b.pair, h.pair = 1+w.orders/s.relinks(), 1+w.orders/s.relinks()
+		b.pair, h.pair = 1+w.orders/n, 1+w.orders/n
 		w.keep(b, h)
 	}
 }

@@ -297,6 +297,12 @@ func TestOtherOrdersOfTheFunctions(t *testing.T) {
 			t.Errorf("seed %d was linked %d times", seed, got)
 		}
 	}
+	// One benchmark may find out what another is in the middle of.
+	w := &work{s: s, orders: 5}
+	s.relinker.refuse(errors.New("no"))
+	if w.order(context.Background()); w.orders != 0 {
+		t.Errorf("%d pairs in other orders are still to come, and none can", w.orders)
+	}
 	// A toolchain that cannot is no reason to fail, nor to promise what will not come.
 	x.runs, x.refuse = nil, errors.New("flag provided but not defined: -randlayout")
 	s = &Session{CPUs: []int{0}, Looks: []int{4, 8}, Relinks: 3, Ask: s.Ask}
