@@ -249,6 +249,8 @@ func TestShift(t *testing.T) {
 		s.budget = timeRule
 		t.Run(s.name, s.test)
 	}
+	// A ceiling has nothing to do with what others did.
+	scenario{budget: timeRule + ", at_most: 120ns", base: suite(false, same...), head: suite(false, moved...), exit: 1, want: Fail, reason: "beyond at_most"}.test(t)
 }
 
 // The comparisons that share the error are counted before anything is measured, so that the count

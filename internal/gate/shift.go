@@ -49,13 +49,15 @@ func (j *judge) findShift(cases []*testcase) {
 			continue
 		}
 		fails++
-		if c.v.Pairs > 0 || d-m > c.relativeMargin() {
+		// The relative limit comes first; what an absolute one says stays.
+		l := &c.v.Limits[0]
+		if c.v.Pairs > 0 || l.Verdict != Fail || d-m > c.logLimit(relativeLimit(c.b), *c.v.Base) {
 			continue
 		}
-		c.v.Verdict = Inconclusive
-		c.v.Reason = fmt.Sprintf("%s, and so did %d of %d benchmarks: the machine or the toolchain changed, not the code alone", percent(math.Expm1(d)), together, len(ds))
+		l.Verdict = Inconclusive
+		l.Reason = fmt.Sprintf("%s, and so did %d of %d benchmarks: the machine or the toolchain changed, not the code alone", percent(math.Expm1(d)), together, len(ds))
+		c.v.Verdict, c.v.Reason = worst(c.v.Limits)
 		c.v.Blocks = true
-		c.v.Limits[0].Verdict, c.v.Limits[0].Reason = c.v.Verdict, c.v.Reason
 	}
 	if fails > 0 {
 		text := fmt.Sprintf("%d of %d benchmarks changed together, by about %s: look first at the machine, the toolchain or what all of them use", together, len(ds), percent(math.Expm1(m)))
@@ -76,13 +78,4 @@ func (c *testcase) moved() (float64, bool) {
 		return 0, false
 	}
 	return c.sign() * math.Log1p(*c.v.Change), true
-}
-
-// relativeMargin is the limit of the change in the same unit.
-func (c *testcase) relativeMargin() float64 {
-	b := relativeLimit(c.b).Value
-	if c.b.MaxDrop != nil {
-		return -math.Log1p(-b)
-	}
-	return math.Log1p(b)
 }
