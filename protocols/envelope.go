@@ -20,6 +20,11 @@ const (
 // The protocols that an envelope can carry.
 const (
 	TypeAntiEntropy byte = 1
+	TypeJournal     byte = 2
+	TypeSnapshot    byte = 3
+	TypeOTA         byte = 4
+	TypeEpoch       byte = 5
+	TypeChunk       byte = 6
 )
 
 // An Envelope is the frame around everything that is sent, in fixed little-endian form: version
