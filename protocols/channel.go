@@ -8,18 +8,28 @@ import (
 
 // ChannelOptions bounds a channel. A zero field takes the default that its comment names.
 type ChannelOptions struct {
-	// Window is how many datagrams may be on their way, at most 512, the default. Too small a
+	// Window is how many datagrams may be on their way, at most 448, the default. Too small a
 	// window leaves a long path idle.
 	Window int
 	// MaxMessage bounds a message in bytes, both ways; default 256 KiB.
 	MaxMessage int
-	// InitialRTO is how long to wait for the first acknowledgement; default 300 ms. Shorter than
-	// the round trip, it sends everything twice.
+	// InitialRTO is how long to wait for the first acknowledgement on a path whose round trip is
+	// not known; default 300 ms. Shorter than the round trip, it sends everything twice; longer, it
+	// costs little, since parity stands in for most of what a timer would send again.
 	InitialRTO time.Duration
 	// MinRTO and MaxRTO bound the wait once round trips are known; defaults 20 ms and 10 s.
 	MinRTO, MaxRTO time.Duration
 	// Attempts is how often one datagram is sent before the channel gives up; default 10.
 	Attempts int
+	// Loss is the share of datagrams that is expected to be lost, at most 0.5, as long as little is
+	// measured; default 0.05. Fresh fragments are followed by so much parity that at this loss one
+	// flight in a thousand needs anything sent again. Too much sends parity in vain until about a
+	// thousand datagrams have shown so; too little costs a timeout for what is lost meanwhile. With
+	// a negative Loss no parity is sent, whatever is lost.
+	Loss float64
+	// Path is what is known of the way to the peer, to be shared by channels to the same one. Nil
+	// stands for a new one that knows nothing.
+	Path *Path
 }
 
 func (o ChannelOptions) withDefaults() ChannelOptions {
@@ -41,6 +51,12 @@ func (o ChannelOptions) withDefaults() ChannelOptions {
 	if o.Attempts <= 0 {
 		o.Attempts = 10
 	}
+	if o.Loss == 0 || o.Loss > 0.5 {
+		o.Loss = 0.05
+	}
+	if o.Path == nil {
+		o.Path = new(Path)
+	}
 	return o
 }
 
@@ -49,6 +65,7 @@ type ChannelStats struct {
 	Messages        int // messages handed to Send
 	Fragments       int // datagrams with a part of a message, each counted once
 	Retransmissions int // datagrams with a part that had been sent before
+	Parity          int // datagrams that stand in for others, should they be lost
 	Acks            int // datagrams that only acknowledge
 	Timeouts        int // times that the timer ran out
 }
@@ -56,6 +73,11 @@ type ChannelStats struct {
 // A Channel carries messages of any length up to MaxMessage to one peer, within one session, whole
 // and in order. It cuts them to datagrams, sends again only what is missing (the other side says
 // what arrived, also beyond a gap), and adapts its timer to the round trips that it sees.
+//
+// What is sent for the first time, up to 64 datagrams in a row, is followed by parity: datagrams of
+// which any one replaces any one that was lost, as many as the loss on the path calls for, and none
+// where nothing is lost. So the usual loss costs bytes and no time. Parity is neither acknowledged
+// nor sent again, and the receiver says nothing of a gap before it has seen whether parity fills it.
 //
 // It has no thread of its own. Per step of its owner: Receive each arriving frame, take messages
 // with Next, hand over new ones with Send, and at the end Flush, which sends what is due. Deadline
@@ -70,24 +92,28 @@ type Channel struct {
 
 	// Sending: segs[head:] is not acknowledged in one piece; base is the sequence number of
 	// segs[head] and sent how many of them were ever sent.
-	segs      []segment
-	head      int
-	base      uint32
-	sent      int
-	inFlight  int // sent, neither acknowledged nor presumed lost
-	window    int // allowed in flight: shrinks when the path seems full
-	lost      int
-	tx        uint64 // counts transmissions
-	topTx     uint64 // latest transmission known to have arrived
-	reorder   uint64 // how many later transmissions must arrive before one is presumed lost
-	srtt, rtt time.Duration
-	rttvar    time.Duration
-	backoff   uint
-	deadline  time.Duration
+	segs     []segment
+	head     int
+	base     uint32
+	sent     int
+	inFlight int // sent, neither acknowledged nor presumed lost
+	window   int // allowed in flight: shrinks when the path seems full
+	lost     int
+	tx       uint64 // counts transmissions
+	topTx    uint64 // latest transmission known to have arrived
+	reorder  uint64 // how many later transmissions must arrive before one is presumed lost
+	backoff  uint
+	deadline time.Duration
+	path     *Path
+	before   uint64 // loss expected beforehand, in millionths
+	serial   uint16
+	rows     int // of parity for a group of rowsFor fragments at loss rowsAt
+	rowsFor  int
+	rowsAt   share
 
 	// Receiving.
 	next     uint32
-	slots    [maxWindow]slot
+	slots    [ring]slot
 	gaps     int // datagrams held beyond the first gap
 	partial  []byte
 	within   bool
@@ -95,6 +121,10 @@ type Channel struct {
 	unacked  int
 	ackNow   bool
 	newestAt uint32
+	tally    tally
+	groups   []group  // with parity that waits for more
+	missing  []byte   // scratch
+	spare    [][]byte // buffers of fragments and sums
 }
 
 // minReorder is how many later transmissions must arrive before one is presumed lost, as long as
@@ -111,8 +141,14 @@ type segment struct {
 	sentAt time.Duration
 }
 
+// ring is how many fragments are held at most: a window past the first gap, and before it as many as
+// can belong to one group, whose parity may need them.
+const ring = maxWindow + groupSize
+
 type slot struct {
-	full  bool
+	seq   uint32
+	held  bool // data is that of seq
+	full  bool // and past the first gap
 	flags byte
 	data  []byte
 }
@@ -124,6 +160,7 @@ func NewChannel(opts ChannelOptions, typ byte, peer PeerID, session uint64, rng 
 	return &Channel{
 		opts: opts, typ: typ, peer: peer, session: session, rng: rng,
 		window: opts.Window, reorder: minReorder, deadline: Never,
+		path: opts.Path, before: uint64(max(opts.Loss, 0) * 1e6),
 	}
 }
 
@@ -172,83 +209,4 @@ func (c *Channel) Next() ([]byte, bool) {
 	m := c.inbox[0]
 	c.inbox = c.inbox[1:]
 	return m, true
-}
-
-// Receive takes the body of an envelope that arrived from the peer for this session. The error is a
-// *ResetError when the peer gave the session up, and otherwise wraps ErrVerification.
-func (c *Channel) Receive(now time.Duration, body []byte) error {
-	f, err := parseFrame(body)
-	if err != nil {
-		return err
-	}
-	if f.kind == frameReset {
-		return &ResetError{Code: f.code}
-	}
-	if err := c.acknowledge(now, &f); err != nil {
-		return err
-	}
-	if f.kind == frameData {
-		return c.accept(&f)
-	}
-	return nil
-}
-
-// accept takes a fragment in.
-func (c *Channel) accept(f *frame) error {
-	ahead := int32(f.seq - c.next)
-	s := &c.slots[f.seq%maxWindow]
-	switch {
-	case ahead < 0 || ahead > 0 && ahead < maxWindow && s.full:
-		// The other side did not learn that it arrived.
-		c.ackNow = true
-		return nil
-	case ahead >= maxWindow:
-		return fmt.Errorf("receive datagram %d while waiting for %d: %w", f.seq, c.next, ErrVerification)
-	case ahead > 0:
-		s.full, s.flags, s.data = true, f.flags, append(s.data[:0], f.data...)
-		// A gap that was not known makes the sender wait: tell it soon, but not with every datagram.
-		c.ackNow = c.ackNow || f.flags&flagPush != 0 || c.gaps == 0 || f.seq != c.newestAt+1 || c.unacked >= 1
-		c.newestAt = f.seq
-		c.gaps++
-		c.unacked++
-		return nil
-	}
-	c.ackNow = c.ackNow || c.gaps > 0 || f.flags&flagPush != 0
-	if err := c.assemble(f.flags, f.data); err != nil {
-		return err
-	}
-	for c.gaps > 0 {
-		s := &c.slots[c.next%maxWindow]
-		if !s.full {
-			break
-		}
-		s.full = false
-		c.gaps--
-		if err := c.assemble(s.flags, s.data); err != nil {
-			return err
-		}
-	}
-	if c.unacked >= 8 {
-		c.ackNow = true
-	}
-	return nil
-}
-
-// assemble appends the next fragment in order to the message that it belongs to.
-func (c *Channel) assemble(flags byte, data []byte) error {
-	c.next++
-	c.unacked++
-	if (flags&flagFirst != 0) == c.within {
-		return fmt.Errorf("receive datagram %d: messages overlap: %w", c.next-1, ErrVerification)
-	}
-	if len(c.partial)+len(data) > c.opts.MaxMessage {
-		return fmt.Errorf("receive message over %d bytes: %w", c.opts.MaxMessage, ErrVerification)
-	}
-	c.within = true
-	c.partial = append(c.partial, data...)
-	if flags&flagLast != 0 {
-		c.inbox = append(c.inbox, c.partial)
-		c.partial, c.within = nil, false
-	}
-	return nil
 }

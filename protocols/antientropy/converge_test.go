@@ -78,8 +78,9 @@ func TestConvergesInAllWeather(t *testing.T) {
 					t.Fatalf("replay with: go test ./protocols/antientropy -run '%s/seed=%d$'", t.Name(), seed)
 				}
 			}
-			if s.Name != "ideal" && seeds > 100 && (lost == 0 || again == 0) {
-				t.Errorf("%d datagrams lost, %d sent again: the weather was too good", lost, again)
+			// Parity stands in for most of what is lost, so that little is sent again.
+			if s.Name != "ideal" && seeds > 100 && (lost == 0 || 4*again > 3*lost) {
+				t.Errorf("%d datagrams lost, %d sent again", lost, again)
 			}
 			if s.Name == "ideal" && (lost != 0 || again != 0) {
 				t.Errorf("%d datagrams lost, %d sent again in ideal conditions", lost, again)
@@ -202,7 +203,7 @@ func TestPhysics(t *testing.T) {
 	g := newTeam(2, true)
 	for _, s := range simnet.Scenarios() {
 		o := s.Options(1)
-		rtx := 0
+		lost := 0
 		for seed := range uint64(40) {
 			a, b := g.log(t), g.log(t)
 			g.add(t, a, 0, 1, 100)
@@ -215,7 +216,7 @@ func TestPhysics(t *testing.T) {
 			sum := w.net.Total()
 			x, y := ra.Channel, rb.Channel
 			// The initiator's result is of the moment it knew; it may have acknowledged since.
-			after := sum.Datagrams - (x.Fragments + x.Retransmissions + x.Acks + y.Fragments + y.Retransmissions + y.Acks)
+			after := sum.Datagrams - (x.Fragments + x.Retransmissions + x.Parity + x.Acks + y.Fragments + y.Retransmissions + y.Parity + y.Acks)
 			if again := sum.Retransmissions; again < x.Retransmissions+y.Retransmissions || after < 0 {
 				t.Errorf("net=%s seed %d: %d retransmissions on the wire, %+v %+v, %d more datagrams", s.Name, seed, again, x, y, after)
 			}
@@ -228,10 +229,10 @@ func TestPhysics(t *testing.T) {
 			if sum.Lost == 0 && sum.Retransmissions != 0 {
 				t.Errorf("net=%s seed %d: %d retransmissions without loss", s.Name, seed, sum.Retransmissions)
 			}
-			rtx += sum.Retransmissions
+			lost += sum.Lost
 		}
-		if (rtx > 0) != (o.Link.Loss > 0) {
-			t.Errorf("net=%s: %d retransmissions at %v loss", s.Name, rtx, o.Link.Loss)
+		if (lost > 0) != (o.Link.Loss > 0) {
+			t.Errorf("net=%s: %d lost at %v loss", s.Name, lost, o.Link.Loss)
 		}
 	}
 }

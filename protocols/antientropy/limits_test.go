@@ -163,7 +163,7 @@ func TestStrayDatagrams(t *testing.T) {
 	}
 	wrongVersion := pack(protocols.TypeAntiEntropy, 3, 1)
 	wrongVersion[0]++
-	opening := pack(protocols.TypeAntiEntropy, 1, 0, 0, 0, 0, 0, 0, 0, 0, 7, 42)
+	opening := pack(protocols.TypeAntiEntropy, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 42)
 	for _, c := range []struct {
 		name    string
 		from    protocols.PeerID
@@ -175,8 +175,8 @@ func TestStrayDatagrams(t *testing.T) {
 		{"another version", g.Members[1], wrongVersion, 0},
 		{"another protocol", g.Members[1], pack(99, 1), 0},
 		{"a reset", g.Members[1], pack(protocols.TypeAntiEntropy, 3, 1), 0},
-		{"the middle of a session", g.Members[1], pack(protocols.TypeAntiEntropy, 1, 5, 0, 0, 0, 9, 0, 0, 0, 0, 42), 1},
-		{"an acknowledgement", g.Members[1], pack(protocols.TypeAntiEntropy, 2, 5, 0, 0, 0, 0), 1},
+		{"the middle of a session", g.Members[1], pack(protocols.TypeAntiEntropy, 1, 5, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 42), 1},
+		{"an acknowledgement", g.Members[1], pack(protocols.TypeAntiEntropy, 2, 5, 0, 0, 0, 0, 0, 0, 0), 1},
 		{"a stranger's opening", protocols.PeerID{9}, opening, 1},
 		{"from ourselves", g.Members[0], opening, 1},
 	} {

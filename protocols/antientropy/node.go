@@ -31,7 +31,8 @@ type Config struct {
 	MaxWanted int
 	// Timeout ends a session that takes longer; default 120 s.
 	Timeout time.Duration
-	// Channel bounds datagrams and retransmissions.
+	// Channel bounds datagrams and retransmissions. Its Path is not used: the node keeps one for
+	// each peer, so that later sessions begin with what earlier ones learned of the way.
 	Channel protocols.ChannelOptions
 }
 
@@ -86,6 +87,7 @@ type Node struct {
 	closedAt int
 	results  []Result
 	refused  int
+	paths    map[protocols.PeerID]*protocols.Path // at most one for each member
 }
 
 // NewNode returns a node for a log, which only the node may change from now on.
@@ -111,7 +113,7 @@ func NewNode(log *Log, cfg Config) (*Node, error) {
 		return nil, fmt.Errorf("create node: messages of at most %d bytes, a group of %d members needs %d", cfg.Channel.MaxMessage, len(log.members), need)
 	}
 	seed := binary.LittleEndian.Uint64(cfg.Self[:]) ^ uint64(number)<<32
-	return &Node{log: log, cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, seed))}, nil
+	return &Node{log: log, cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, seed)), paths: map[protocols.PeerID]*protocols.Path{}}, nil
 }
 
 // Log returns the node's log, to be read between steps.
@@ -175,9 +177,14 @@ func (n *Node) member(p protocols.PeerID) bool {
 
 func (n *Node) open(now time.Duration, peer protocols.PeerID, id uint64, initiator bool) *session {
 	rng := rand.New(rand.NewPCG(n.cfg.Seed^id, n.rng.Uint64()))
+	opts := n.cfg.Channel
+	if opts.Path = n.paths[peer]; opts.Path == nil {
+		opts.Path = new(protocols.Path)
+		n.paths[peer] = opts.Path
+	}
 	s := &session{
 		log: n.log, cfg: &n.cfg, peer: peer, id: id, initiator: initiator,
-		ch:      protocols.NewChannel(n.cfg.Channel, protocols.TypeAntiEntropy, peer, id, rng),
+		ch:      protocols.NewChannel(opts, protocols.TypeAntiEntropy, peer, id, rng),
 		started: now, deadline: now + n.cfg.Timeout,
 	}
 	n.sessions = append(n.sessions, s)
