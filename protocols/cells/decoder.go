@@ -3,6 +3,7 @@ package cells
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/perfgate/perfgate/protocols"
 )
@@ -157,13 +158,8 @@ func (d *Decoder) extend(to int) {
 
 // grow lengthens s to n, with zeros.
 func grow[T any](s []T, n int) []T {
-	if n > cap(s) {
-		longer := make([]T, n, max(n, 2*cap(s)))
-		copy(longer, s)
-		return longer
-	}
 	old := len(s)
-	s = s[:n]
+	s = slices.Grow(s, max(n-old, 0))[:max(n, old)]
 	clear(s[old:])
 	return s
 }

@@ -124,6 +124,13 @@ func TestNotDoneWithoutCellZero(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.check(t, d)
+	d.Reset(p.local)
+	if err := d.Add(message(t, p.local, 1, 300)); err != nil {
+		t.Fatal(err)
+	}
+	if d.Done() {
+		t.Error("done without the cell that sums everything, of equal sets")
+	}
 }
 
 // While cells arrive, the local set gains some of what is missing and some that is new, and loses some.
@@ -158,6 +165,37 @@ func TestLocalSetMayChange(t *testing.T) {
 	}
 }
 
+// However often the local set changes, what that takes out is no contradiction.
+func TestLocalSetMayChangeOften(t *testing.T) {
+	p := newPair(newRand(15), 100, 50, 1, 0)
+	d := NewDecoder(p.local)
+	c := message(t, p.remote, 0, 5)
+	for i := range uint64(50) {
+		if err := d.Add(c); err != nil || !d.Done() {
+			t.Fatalf("after %d changes: %v, done %v", i, err, d.Done())
+		}
+		p.local.Add(i)
+	}
+}
+
+// Cells that arrive one by one are taken into work in few steps, as each goes through all that was found.
+func TestFewSteps(t *testing.T) {
+	p := newPair(newRand(16), 4096, 0, 1000, 1000)
+	d := NewDecoder(p.local)
+	steps, last := 0, 0
+	for i := range 4096 {
+		if err := d.Add(message(t, p.remote, i, i+1)); err != nil {
+			t.Fatal(err)
+		}
+		if len(d.cells) != last {
+			steps, last = steps+1, len(d.cells)
+		}
+	}
+	if p.check(t, d); steps > 70 {
+		t.Errorf("%d steps to 4096 cells", steps)
+	}
+}
+
 func TestOtherSetMoves(t *testing.T) {
 	p := newPair(newRand(9), 300, 100, 10, 10)
 	d := NewDecoder(p.local)
@@ -180,6 +218,10 @@ func TestPrefixMustKeepKeyAndLength(t *testing.T) {
 		p := newPair(newRand(10), 300, 100, 10, 10)
 		d := NewDecoder(p.local)
 		c := message(t, p.remote, 0, 300)
+		before := message(t, p.remote, 0, 299)
+		if err := d.Add(before); err != nil || !d.Done() {
+			t.Fatalf("%v, done %v", err, d.Done())
+		}
 		p.local.CopyFrom(other)
 		for range 2 {
 			if err := d.Add(c); !errors.Is(err, protocols.ErrVerification) || d.Done() {
@@ -257,6 +299,30 @@ func TestEstimate(t *testing.T) {
 				t.Errorf("estimates are off by %.3f, want at most %v", got, c.within)
 			}
 		})
+	}
+}
+
+// Before the counts tell anything, the numbers of items do.
+func TestEstimateFromCellZero(t *testing.T) {
+	for _, c := range []struct{ local, remote, want int }{{0, 0, 0}, {1, 0, 1}, {0, 1, 1}, {0, 7, 7}, {9, 2, 7}, {4, 4, 1}} {
+		p := newPair(newRand(17), 10, 20, c.local, c.remote)
+		d := NewDecoder(p.local)
+		if err := d.Add(message(t, p.remote, 0, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.Estimate(); got != c.want {
+			t.Errorf("%d and %d differences are estimated as %d, want %d", c.local, c.remote, got, c.want)
+		}
+		for i := range uint64(10) {
+			p.local.Add(i)
+		}
+		if err := d.Add(message(t, p.remote, 0, 1)); err != nil {
+			t.Fatal(err)
+		}
+		// One was found if it was alone; now it is among eleven that differ.
+		if got, want := d.Estimate(), max(10+c.local-c.remote, c.remote-c.local-10); got < want || got > want+2 {
+			t.Errorf("%d and %d differences and ten more are estimated as %d, want %d", c.local, c.remote, got, want)
+		}
 	}
 }
 

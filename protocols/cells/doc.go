@@ -1,12 +1,12 @@
 // Package cells finds the difference of two large sets at a cost that follows the difference.
 //
-// Ana and Ben hold a million ids each and differ in ten. Ana sums her ids into cells: cell 0 sums
+// Two peers hold a million ids each and differ in ten. The first sums its ids into cells: cell 0 sums
 // all, cell 1 two thirds of them, cell i the share 2/(2+i), which ids being a pseudo-random function
 // of the id itself. A sum is the exclusive or of the ids, the same of their checks, and a count.
-// Ana sends the first dozen cells and Ben takes his own from them. What both hold is gone, however
+// It sends some dozen cells, and the second takes its own from them. What both hold is gone, however
 // much it was; what is left sums the ten. Some cell is left with one id alone, which its check tells:
-// Ben has found a difference. He takes it out of every other cell it is in, which leaves more cells
-// with one id, and so on until all are empty. If he gets stuck, the next cells help: nobody has to
+// that is a difference found. It is taken out of every other cell it is in, which leaves more cells
+// with one id, and so on until all are empty. If that gets stuck, the next cells help: nobody has to
 // know beforehand how many differences there are, and a cell that gets lost is merely missed. That
 // is a rateless invertible Bloom lookup table (Yang, Gilad, Alizadeh: Practical Rateless Set
 // Reconciliation, SIGCOMM 2024).
@@ -24,7 +24,8 @@
 //
 //   - A prefix depends on the set alone, not on order; removing undoes adding.
 //   - Cells of two sets with the same key subtract to the cells of their difference.
-//   - Cells may come in any order, twice, with gaps. More never hurts.
+//   - Cells may come in any order, twice, with gaps, and more never hurts. Only cell 0 must not stay
+//     lost: it alone proves that nothing is missing.
 //   - A decoder that is done lists the symmetric difference of the local set, as of the last Add, and
 //     the other set, as of its cells. Whatever it is fed, it ends after work in proportion to
 //     the cells it got times their logarithm, as done, not done, or with an error.

@@ -10,23 +10,23 @@ import (
 // Two sets of 1,000 ids that differ in ten: what it costs to find out which.
 func Example() {
 	key := cells.Key{1, 2, 3}
-	ana, ben := cells.NewPrefix(key, 256), cells.NewPrefix(key, 256)
+	here, there := cells.NewPrefix(key, 256), cells.NewPrefix(key, 256)
 	for i := range uint64(1005) {
-		var id [32]byte // in earnest the hash of something
+		var id [32]byte // the hash of something, usually
 		binary.LittleEndian.PutUint64(id[:], i)
 		short := key.Short(&id)
 		if i >= 5 {
-			ana.Add(short)
+			there.Add(short)
 		}
 		if i < 1000 {
-			ben.Add(short)
+			here.Add(short)
 		}
 	}
 
-	decoder := cells.NewDecoder(ben)
+	decoder := cells.NewDecoder(here)
 	bytes := 0
 	for at := 0; !decoder.Done(); at += 4 {
-		datagram := ana.AppendCells(nil, at, at+4)
+		datagram := there.AppendCells(nil, at, at+4)
 		bytes += len(datagram)
 		message, err := cells.ParseCells(datagram)
 		if err != nil {
@@ -36,9 +36,9 @@ func Example() {
 			panic(err)
 		}
 	}
-	fmt.Printf("%d only with ana, %d only with ben\n", len(decoder.Remote()), len(decoder.Local()))
+	fmt.Printf("%d only there, %d only here\n", len(decoder.Remote()), len(decoder.Local()))
 	fmt.Printf("%d cells, %d bytes\n", decoder.Received(), bytes)
 	// Output:
-	// 5 only with ana, 5 only with ben
+	// 5 only there, 5 only here
 	// 20 cells, 280 bytes
 }

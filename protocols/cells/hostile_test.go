@@ -56,10 +56,23 @@ func TestWrongCheckIsNotTaken(t *testing.T) {
 	local := prefixOf(100)
 	d := NewDecoder(local)
 	mixed := local.mixer.mix(5)
-	for i, c := range []Cell{{5, check(mixed) ^ 1, 1}, {5, check(mixed), 3}, {6, check(mixed), 1}, {5, check(mixed), 0}} {
+	for i, c := range []Cell{{5, check(mixed) ^ 1, 1}, {5, check(mixed), 3}, {6, check(mixed), 1}, {5, check(mixed), 0}, {0, 7, 0}, {0, 0, 2}} {
 		d.Reset(local)
 		if err := d.Add(&Cells{Items: 1, List: []Cell{c}}); err != nil || d.Done() || len(d.Remote())+len(d.Local()) != 0 {
 			t.Errorf("cell %d: found %d items, %v", i, len(d.Remote())+len(d.Local()), err)
+		}
+	}
+}
+
+// Where all seems found but one cell says otherwise, nothing is done.
+func TestOneCellThatDoesNotFit(t *testing.T) {
+	local := prefixOf(100, 1, 2, 3)
+	for at := range 100 {
+		c := message(t, local, 0, 100)
+		c.List[at].Count += 2
+		d := NewDecoder(local)
+		if err := d.Add(c); err != nil || d.Done() {
+			t.Errorf("cell %d does not fit: %v, done %v", at, err, d.Done())
 		}
 	}
 }

@@ -14,8 +14,8 @@ type Cell struct {
 }
 
 // A Prefix is the first cells of a set of short ids, kept up to date on every insert. It does not
-// hold the items, so it takes whoever calls it at his word: no item is added twice, and none removed
-// that is not in it.
+// hold the items, so it relies on its caller: no item is added twice, not even for two ids with one
+// short id, and none removed that is not in it.
 type Prefix struct {
 	mixer   mixer
 	cells   []Cell

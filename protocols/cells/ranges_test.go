@@ -85,6 +85,9 @@ func TestSplitFindsTheDifference(t *testing.T) {
 			if !slices.Equal(s.onlyLocal, p.onlyLocal) && !slices.Equal(sorted(s.onlyLocal), p.onlyLocal) || !slices.Equal(sorted(s.onlyRemote), p.onlyRemote) {
 				t.Fatalf("seed %d: %v, fanout %d, leaf %d: found another difference", seed, c, fanout, leaf)
 			}
+			if empty := c.common == 0 && (c.local == 0 || c.remote == 0); empty && (s.legs != 1 || s.bytes != 13) {
+				t.Fatalf("seed %d: %v: one side has nothing, and it took %d legs and %d bytes", seed, c, s.legs, s.bytes)
+			}
 			if c.local == 0 && c.remote == 0 && (s.legs != 1 || s.ids != 0) {
 				t.Fatalf("seed %d: equal sets took %d legs", seed, s.legs)
 			}
@@ -114,7 +117,7 @@ func TestSplitOfCrowdedIDs(t *testing.T) {
 	for i := range uint64(100) {
 		local, remote = append(local, 1<<60+i), append(remote, 1<<60+i+1)
 	}
-	local, remote = append(local, 1<<60+50, 1<<60+50), append(remote, 1<<60+50)
+	local = append(local, 1<<60+50, 1<<60+50, 1<<60+50, 1<<60+50, 1<<60+50)
 	for _, fanout := range []int{2, 3, 16, 1000} {
 		s := run(t, local, remote, fanout, 3)
 		if want := []uint64{1 << 60}; !slices.Equal(s.onlyLocal, want) {
@@ -122,6 +125,24 @@ func TestSplitOfCrowdedIDs(t *testing.T) {
 		}
 		if want := []uint64{1<<60 + 100}; !slices.Equal(s.onlyRemote, want) {
 			t.Errorf("fanout %d: remote has %x more, want %x", fanout, s.onlyRemote, want)
+		}
+	}
+}
+
+// Equal means in count and in fingerprint.
+func TestSplitComparesBoth(t *testing.T) {
+	r := NewRanges([]uint64{1, 2, 3})
+	for _, c := range []struct {
+		name  string
+		g     Range
+		equal bool
+	}{
+		{"as it is", r.Whole(), true},
+		{"another count", Range{Count: 4, FP: r.Whole().FP}, false},
+		{"another fingerprint", Range{Count: 3, FP: r.Whole().FP + 1}, false},
+	} {
+		if _, enumerate := r.Split([]Range{c.g}, 16, 16); c.equal != (len(enumerate) == 0) {
+			t.Errorf("%s: %v is to be enumerated", c.name, enumerate)
 		}
 	}
 }
