@@ -88,7 +88,7 @@ func (c *Cursor) AppendBatch(dst []byte, session, number uint64, limit int) ([]b
 	start := len(dst)
 	check := newCheck(session, number)
 	n, runs, run := 0, 0, 0
-	author := ^uint32(0)
+	author, seq := ^uint32(0), uint64(0)
 	for n < limit {
 		i := c.peek()
 		if i < 0 {
@@ -98,6 +98,10 @@ func (c *Cursor) AppendBatch(dst []byte, session, number uint64, limit int) ([]b
 		if n > 0 && len(dst)-start+runHeader+len(body) > maxBatchBytes {
 			break
 		}
+		if n > 0 && (h.author < author || h.author == author && h.seq <= seq) {
+			break // what was asked for in several ways is in order only piece by piece
+		}
+		seq = h.seq
 		if n == 0 {
 			dst = append(dst, make([]byte, batchHeader)...)
 		}

@@ -23,8 +23,8 @@ type Config struct {
 	Batch int
 	// MaxSessions bounds the sessions at one time, own and others'; default 64.
 	MaxSessions int
-	// MaxRounds bounds the rounds of one session; default 10. Two suffice unless logs have holes or
-	// change meanwhile.
+	// MaxRounds bounds the rounds of one session; default 10. Two suffice unless logs are full of
+	// holes and differ in much, or change meanwhile.
 	MaxRounds int
 	// MaxWanted bounds the records that one session asks for by id, which a peer could otherwise
 	// make up without end; default 1,048,576.
@@ -34,6 +34,8 @@ type Config struct {
 	// Channel bounds datagrams and retransmissions. Its Path is not used: the node keeps one for
 	// each peer, so that later sessions begin with what earlier ones learned of the way.
 	Channel protocols.ChannelOptions
+
+	level int // how logs are described at first, for tests
 }
 
 // A Result says how one session ended.
@@ -55,9 +57,10 @@ type Result struct {
 	// of it, rounded up. Acknowledgements and retransmissions are not counted: they are in Channel.
 	Legs, Rounds int
 	Channel      protocols.ChannelStats
-	// Started and Ended are virtual times. The initiator's session lasts until it knows that both
-	// sides hold the same.
-	Started, Ended time.Duration
+	// Started, HaveAll and Ended are virtual times. HaveAll is when the last record that was missing
+	// here arrived, or Started if none was; whether it was the last shows only at the end. The
+	// initiator's session lasts until it knows that both sides hold the same.
+	Started, HaveAll, Ended time.Duration
 }
 
 const (
@@ -144,7 +147,10 @@ func (n *Node) Start(now time.Duration, peer protocols.PeerID, out *protocols.Ou
 		return 0, fmt.Errorf("start session with %v: %d sessions already: %w", peer, len(n.sessions), protocols.ErrExhausted)
 	}
 	s := n.open(now, peer, n.rng.Uint64(), true)
-	s.sendSummary()
+	s.ours = true
+	if err := s.describe(firstCells); err != nil {
+		return 0, err
+	}
 	n.service(now, s, out)
 	return s.id, nil
 }
@@ -185,7 +191,8 @@ func (n *Node) open(now time.Duration, peer protocols.PeerID, id uint64, initiat
 	s := &session{
 		log: n.log, cfg: &n.cfg, peer: peer, id: id, initiator: initiator,
 		ch:      protocols.NewChannel(opts, protocols.TypeAntiEntropy, peer, id, rng),
-		started: now, deadline: now + n.cfg.Timeout,
+		started: now, haveAll: now, deadline: now + n.cfg.Timeout,
+		cursor: Cursor{log: n.log}, sorted: true, level: n.cfg.level,
 	}
 	n.sessions = append(n.sessions, s)
 	return s
@@ -266,8 +273,8 @@ func (n *Node) service(now time.Duration, s *session, out *protocols.Output) {
 			s.conclude(now, fmt.Errorf("sync with %v: %w", s.peer, err))
 		}
 	}
-	if s.over && !s.told {
-		s.told = true
+	if s.over && !s.noted {
+		s.noted = true
 		if len(n.results) == resultsKept {
 			n.results = slices.Delete(n.results, 0, 1)
 		}
@@ -276,7 +283,7 @@ func (n *Node) service(now time.Duration, s *session, out *protocols.Output) {
 			protocols.AppendReset(out, s.peer, protocols.TypeAntiEntropy, s.id, code)
 		}
 	}
-	if s.over && (s.err != nil || s.initiator || s.ch.Pending() == 0 || now >= s.deadline) {
+	if s.over && (s.err != nil || s.ch.Pending() == 0 || now >= s.deadline) {
 		n.sessions = slices.DeleteFunc(n.sessions, func(t *session) bool { return t == s })
 		code := resetCode(s.err)
 		if code == 0 {

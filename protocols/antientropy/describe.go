@@ -1,0 +1,161 @@
+package antientropy
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// exact reports whether the log's holes are known and few, so that marks and holes say exactly which
+// numbers it holds.
+func (l *Log) exact() bool {
+	total := 0
+	for a := range l.authors {
+		holes, known := l.tracks[a].holes(l.authors[a])
+		total += len(holes)
+		if !known || total > maxRuns {
+			return false
+		}
+	}
+	return true
+}
+
+// appendMarks describes the log: the highest number of each author and, if exact, all holes.
+func (l *Log) appendMarks(dst []byte, exact bool) []byte {
+	flag := byte(0)
+	if exact {
+		flag = 1
+	}
+	dst = append(dst, flag)
+	before := -1
+	for a, table := range l.authors {
+		if len(table) == 0 {
+			continue
+		}
+		dst = binary.AppendUvarint(appendAuthor(dst, a, before), uint64(len(table)))
+		before = a
+		if exact {
+			dst = appendRuns(dst, l.tracks[a].runs)
+		}
+	}
+	return dst
+}
+
+// wishPage is how long one part with wishes gets before another is begun, but for one author.
+const wishPage = 8 << 10
+
+// A gap is what two sides lack, as far as marks can tell.
+type gap struct {
+	send  []span   // what the other side lacks
+	want  [][]byte // wishes for what we lack, in pages
+	tail  uint64   // how many numbers it has, or more, past ours
+	extra bool     // it speaks of an author whom we do not know
+}
+
+// compare works out what marks of the other side say it lacks and, if they are exact, what we lack.
+// Without exactness only numbers past a mark are certain to be lacking.
+func (l *Log) compare(marks []byte) gap {
+	var g gap
+	exact := marks[0] == 1
+	next, before := 0, -1
+	var page []byte
+	past := func(a int, high uint64) {
+		if last := uint64(len(l.authors[a])); high < last {
+			g.send = append(g.send, span{uint32(a), high + 1, last})
+		}
+	}
+	eachMark(marks, func(author int, high uint64, holes []run) {
+		for ; next < author && next < len(l.authors); next++ {
+			past(next, 0)
+		}
+		if author >= len(l.authors) {
+			g.extra = true
+			return
+		}
+		next = author + 1
+		table := l.authors[author]
+		for _, h := range holes {
+			if last := min(h.last, uint64(len(table))); h.first <= last {
+				g.send = append(g.send, span{uint32(author), h.first, last})
+			}
+		}
+		past(author, high)
+		if !exact {
+			g.tail += high - min(high, uint64(len(table)))
+			return
+		}
+		ours, known := l.tracks[author].holes(table)
+		if !known {
+			ours = appendHoles(nil, table)
+		}
+		for part := range slices.Chunk(lacking(ours, uint64(len(table)), high, holes), maxPage) {
+			if len(page) > wishPage || author == before {
+				g.want, page, before = append(g.want, page), nil, -1
+			}
+			page = appendRuns(appendAuthor(page, author, before), part)
+			before = author
+		}
+	})
+	if len(page) > 0 {
+		g.want = append(g.want, page)
+	}
+	for ; next < len(l.authors); next++ {
+		past(next, 0)
+	}
+	return g
+}
+
+// lacking returns the numbers up to high that are not among theirs, a list of holes, but are among
+// ours, or past the end of our table.
+func lacking(ours []run, end, high uint64, theirs []run) (want []run) {
+	cut := func(w run) {
+		for len(theirs) > 0 && theirs[0].last < w.first {
+			theirs = theirs[1:]
+		}
+		for _, h := range theirs {
+			if h.first > w.last {
+				break
+			}
+			if h.first > w.first {
+				want = append(want, run{w.first, h.first - 1})
+			}
+			w.first = h.last + 1
+		}
+		if w.first > w.last {
+			return
+		}
+		if n := len(want); n > 0 && want[n-1].last+1 == w.first {
+			want[n-1].last = w.last // a hole at the end, and what lies past it
+			return
+		}
+		want = append(want, w)
+	}
+	for _, o := range ours {
+		if o.first <= high {
+			cut(run{o.first, min(o.last, high)})
+		}
+	}
+	if end < high {
+		cut(run{end + 1, high})
+	}
+	return want
+}
+
+// short is the short id of a record: what cells sum, and what the index is keyed by.
+func (l *Log) short(id *[32]byte) uint64 { return l.cellKey.Short(id) & l.shortMask }
+
+// shortBits is how much of a short id names a record to a side that holds it: of a million records
+// one in a million shares that much with another, and then both are sent.
+const shortBits = 40
+
+// withShort calls f for all headers whose short id ends in the given bits.
+func (l *Log) withShort(short uint64, bits uint, f func(header uint32)) {
+	if len(l.index) == 0 {
+		return
+	}
+	mask, part := uint64(len(l.index)-1), ^uint64(0)>>(64-bits)
+	for i := short & mask; l.index[i] != 0; i = (i + 1) & mask {
+		if h := l.index[i] - 1; (l.headers[h].short^short)&part == 0 {
+			f(h)
+		}
+	}
+}
