@@ -3,6 +3,7 @@ package protocols
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -125,6 +126,7 @@ type Channel struct {
 	groups   []group  // with parity that waits for more
 	missing  []byte   // scratch
 	spare    [][]byte // buffers of fragments and sums
+	free     [][]byte // and of messages
 }
 
 // minReorder is how many later transmissions must arrive before one is presumed lost, as long as
@@ -133,6 +135,7 @@ const minReorder = 3
 
 type segment struct {
 	data   []byte
+	own    []byte // the whole message, in its last segment, if its memory is the channel's
 	flags  byte
 	acked  bool
 	lost   bool
@@ -156,11 +159,67 @@ type slot struct {
 // NewChannel returns a channel to peer for one session, whose envelopes are of type typ. Rng spreads
 // the retransmission timer, so that peers that lost together do not send again together.
 func NewChannel(opts ChannelOptions, typ byte, peer PeerID, session uint64, rng *rand.Rand) *Channel {
+	c := new(Channel)
+	c.Reset(opts, typ, peer, session, rng)
+	return c
+}
+
+// Reset makes the channel what NewChannel returns, with the memory of what it was.
+func (c *Channel) Reset(opts ChannelOptions, typ byte, peer PeerID, session uint64, rng *rand.Rand) {
 	opts = opts.withDefaults()
-	return &Channel{
+	for i := range c.slots {
+		s := &c.slots[i]
+		if s.data != nil {
+			c.spare = append(c.spare, s.data)
+		}
+		*s = slot{}
+	}
+	for _, g := range c.groups {
+		c.spare = append(c.spare, g.sums...)
+	}
+	if len(c.spare) > keptFragments {
+		clear(c.spare[keptFragments:])
+		c.spare = c.spare[:keptFragments]
+	}
+	for i := range c.segs {
+		c.Recycle(c.segs[i].own)
+	}
+	clear(c.segs)
+	for _, m := range c.inbox {
+		c.Recycle(m)
+	}
+	clear(c.inbox)
+	c.Recycle(c.partial)
+	clear(c.groups)
+	*c = Channel{
 		opts: opts, typ: typ, peer: peer, session: session, rng: rng,
 		window: opts.Window, reorder: minReorder, deadline: Never,
 		path: opts.Path, before: uint64(max(opts.Loss, 0) * 1e6),
+		segs: c.segs[:0], slots: c.slots, inbox: c.inbox[:0], groups: c.groups[:0],
+		missing: c.missing[:0], spare: c.spare, free: c.free,
+	}
+}
+
+const (
+	keptMessages  = 8   // buffers of messages that a channel keeps
+	keptFragments = 128 // and of fragments, from one session to the next
+)
+
+// Buffer returns an empty buffer for a message, or nil. With SendOwn it comes back to the channel once
+// the message is acknowledged.
+func (c *Channel) Buffer() []byte {
+	if n := len(c.free); n > 0 {
+		b := c.free[n-1]
+		c.free = c.free[:n-1]
+		return b
+	}
+	return nil
+}
+
+// Recycle takes back the buffer of a message that Next returned and nobody reads any more.
+func (c *Channel) Recycle(b []byte) {
+	if cap(b) > 0 && len(c.free) < keptMessages {
+		c.free = append(c.free, b[:0])
 	}
 }
 
@@ -177,9 +236,15 @@ func (c *Channel) Pending() int { return len(c.segs) - c.head }
 // never queues more than two windows and one message.
 func (c *Channel) Room() bool { return c.Pending() < 2*c.opts.Window }
 
-// Send queues a message, which the channel keeps: the caller must not touch it again. The error
+// Send queues a message, which the channel keeps: the caller must not change it again. The error
 // wraps ErrExhausted when it is empty or longer than MaxMessage.
-func (c *Channel) Send(msg []byte) error {
+func (c *Channel) Send(msg []byte) error { return c.send(msg, nil) }
+
+// SendOwn is Send for a message whose memory becomes the channel's, to be written over: one that
+// Buffer returned, or that nobody else has.
+func (c *Channel) SendOwn(msg []byte) error { return c.send(msg, msg) }
+
+func (c *Channel) send(msg, own []byte) error {
 	if len(msg) == 0 || len(msg) > c.opts.MaxMessage {
 		return fmt.Errorf("send message of %d bytes, at least 1 and at most %d: %w", len(msg), c.opts.MaxMessage, ErrExhausted)
 	}
@@ -190,23 +255,25 @@ func (c *Channel) Send(msg []byte) error {
 		c.segs, c.head = c.segs[:n], 0
 	}
 	flags := flagFirst
-	for len(msg) > 0 {
-		n := min(len(msg), MaxFragment)
-		if n == len(msg) {
-			flags |= flagLast
+	for rest := msg; len(rest) > 0; flags = 0 {
+		n := min(len(rest), MaxFragment)
+		s := segment{data: rest[:n:n], flags: flags}
+		if rest = rest[n:]; len(rest) == 0 {
+			s.flags |= flagLast
+			s.own = own
 		}
-		c.segs = append(c.segs, segment{data: msg[:n:n], flags: flags})
-		msg, flags = msg[n:], 0
+		c.segs = append(c.segs, s)
 	}
 	return nil
 }
 
-// Next returns the next whole message that arrived. The caller owns it.
+// Next returns the next whole message that arrived. The caller owns it, and may give it back by
+// Recycle.
 func (c *Channel) Next() ([]byte, bool) {
 	if len(c.inbox) == 0 {
 		return nil, false
 	}
 	m := c.inbox[0]
-	c.inbox = c.inbox[1:]
+	c.inbox = slices.Delete(c.inbox, 0, 1)
 	return m, true
 }

@@ -111,6 +111,9 @@ func (c *Channel) assemble(flags byte, data []byte) error {
 	if len(c.partial)+len(data) > c.opts.MaxMessage {
 		return fmt.Errorf("receive message over %d bytes: %w", c.opts.MaxMessage, ErrVerification)
 	}
+	if !c.within {
+		c.partial = c.Buffer()
+	}
 	c.within = true
 	c.partial = append(c.partial, data...)
 	if flags&flagLast != 0 {

@@ -44,6 +44,7 @@ func (c *Channel) acknowledge(now time.Duration, f *frame) error {
 		c.path.observe(sample, c.opts.MinRTO)
 	}
 	for c.sent > 0 && c.segs[c.head].acked {
+		c.Recycle(c.segs[c.head].own)
 		c.segs[c.head] = segment{}
 		c.head++
 		c.base++

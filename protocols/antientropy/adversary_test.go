@@ -136,9 +136,24 @@ func (t *team) against(tb testing.TB, gained int, answer func(session uint64, m 
 	return r, crook
 }
 
+// place is where an author stands among the sorted members, or past them all.
+func (t *team) place(author protocols.PeerID) (n int) {
+	for _, m := range t.Members {
+		if m == author {
+			for _, o := range t.Members {
+				if bytes.Compare(o[:], m[:]) < 0 {
+					n++
+				}
+			}
+			return n
+		}
+	}
+	return len(t.Members)
+}
+
 // batchOf encodes records as a batch without checking them, in the given order.
 func (t *team) batchOf(session, number uint64, rs ...Record) []byte {
-	c := newCheck(session, number)
+	c := newCheck(nil, session, number)
 	tag := t.tag()
 	b := make([]byte, batchHeader)
 	run, runs := 0, 0
@@ -146,9 +161,9 @@ func (t *team) batchOf(session, number uint64, rs ...Record) []byte {
 		id := sha(signed(nil, &tag, &r.Author, r.append(nil, false)))
 		c.add(&id)
 		if i == 0 || r.Author != rs[i-1].Author {
-			run = len(b) + 32
+			run = len(b) + 2
 			runs++
-			b = append(append(b, r.Author[:]...), 0, 0)
+			b = append(b, byte(t.place(r.Author)), 0, 0, 0)
 		}
 		b[run]++
 		b = append(b, r.append(nil, !t.Unsigned)...)
@@ -268,7 +283,7 @@ func TestBreachesOfTheSession(t *testing.T) {
 	g := newTeam(2, true)
 	end := g.closes()
 	marks := func(exact byte, rest ...byte) part { return part{partMarks, append([]byte{exact}, rest...)} }
-	coded := func(n int) part { return part{partCells, cells.NewPrefix(cells.Key{}, 3000).AppendCells(nil, 0, n)} }
+	coded := func(n int) part { return part{partCells, g.log(t).appendCells(nil, n)} }
 	le := binary.LittleEndian
 	for _, c := range []struct {
 		name   string
@@ -396,7 +411,7 @@ func TestWishesAreChecked(t *testing.T) {
 			r, _ := g.against(t, 0, func(session uint64, m said) [][]byte {
 				for _, p := range m.parts {
 					if p.kind == partBatch {
-						walkBatch(p.body, false, func(*protocols.PeerID, []byte) error { got++; return nil })
+						walkBatch(p.body, false, func(int, []byte) error { got++; return nil })
 					}
 				}
 				if m.get(partShow) == nil {

@@ -100,12 +100,12 @@ func TestDefectReplyWithoutBound(t *testing.T) {
 		{"too many records", func(session uint64) []byte {
 			b := make([]byte, checkSize, 1<<20)
 			b = append(b, 1, 0)
-			b = append(append(b, g.Members[1][:]...), 0xff, 0xff)
+			b = append(b, 1, 0, 0xff, 0xff)
 			return append(b, make([]byte, 1000)...)
 		}, "run of 65535 records, at most 4096"},
 		{"a payload too long", func(session uint64) []byte {
 			b := append(make([]byte, checkSize), 1, 0)
-			b = append(append(b, g.Members[1][:]...), 1, 0)
+			b = append(b, 1, 0, 1, 0)
 			return append(b, byte(Op), 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0)
 		}, "payload of 65537 bytes"},
 		{"too many bytes", func(uint64) []byte { return make([]byte, 300<<10) }, "message over"},

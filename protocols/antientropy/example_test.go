@@ -55,5 +55,5 @@ func Example() {
 	// Output:
 	// diverged: 20 records in 4 legs, 4 messages, 7 datagrams
 	// both hold all after 75ms, known after 100ms
-	// 2921 bytes on the wire, 2260 of them records
+	// 2805 bytes on the wire, 2260 of them records
 }

@@ -25,7 +25,7 @@ func FuzzMessage(f *testing.F) {
 	c := closing{d.Epoch, d.show(), 7}
 	l.Insert(g.record(0, 15))
 	f.Add(say(1, part{partMarks, l.appendMarks(nil, true)}, part{partShow, c.append(nil)}))
-	f.Add(say(1, part{partMarks, l.appendMarks(nil, false)}, part{partCells, l.prefix.AppendCells(nil, 0, 9)}, part{partShow, c.append(nil)}))
+	f.Add(say(1, part{partMarks, l.appendMarks(nil, false)}, part{partCells, l.appendCells(nil, 9)}, part{partShow, c.append(nil)}))
 	f.Add(say(2, part{partWish, appendRuns(appendAuthor(nil, 1, -1), []run{{1, 5}, {9, 9}})}, part{partBatch, batch}))
 	f.Add(say(2, part{partShorts, make([]byte, 5)}, part{partSalted, make([]byte, 8)}))
 	f.Add(say(4, part{partRanges, cells.AppendRanges(nil, []cells.Range{newSalted(l, 1).Whole()})}, part{partList, make([]byte, 17)}))
@@ -50,7 +50,7 @@ func FuzzMessage(f *testing.F) {
 func (p *part) again() (b []byte) {
 	switch p.kind {
 	case partShow:
-		c := parseClosing(p.body)
+		c, _ := parseClosing(p.body)
 		return c.append(nil)
 	case partMarks:
 		b = append(b, p.body[0])

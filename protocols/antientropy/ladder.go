@@ -2,7 +2,6 @@ package antientropy
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/perfgate/perfgate/protocols"
@@ -59,12 +58,13 @@ func (s *session) agree(now time.Duration, mine show) error {
 func (s *session) describe(count int) error {
 	switch {
 	case s.level == byMarks && s.log.exact():
-		s.queue = append(s.queue, part{partMarks, s.log.appendMarks(nil, true)})
+		s.queueMarks(true)
 	case s.level <= byCells && count <= s.log.prefix.Len():
 		s.level = byCells
-		s.queue = append(s.queue,
-			part{partMarks, s.log.appendMarks(nil, false)},
-			part{partCells, s.log.prefix.AppendCells(nil, 0, count)})
+		s.queueMarks(false)
+		start := len(s.arena)
+		s.arena = s.log.appendCells(s.arena, count)
+		s.enqueue(partCells, start)
 	default:
 		s.level = byRanges
 		s.salted = newSalted(s.log, s.id)
@@ -73,14 +73,20 @@ func (s *session) describe(count int) error {
 	return nil
 }
 
+func (s *session) queueMarks(exact bool) {
+	start := len(s.arena)
+	s.arena = s.log.appendMarks(s.arena, exact)
+	s.enqueue(partMarks, start)
+}
+
 // fromMarks plans by an exact description.
 func (s *session) fromMarks(marks []byte) error {
-	g := s.log.compare(marks)
+	g := s.log.compare(s.cursor.spans, marks)
 	s.level = max(s.level, byCells)
 	if g.extra {
 		return s.breach("marks of a stranger")
 	}
-	s.cursor.spans = append(s.cursor.spans, g.send...)
+	s.cursor.spans = g.send
 	for _, page := range g.want {
 		s.queue = append(s.queue, part{partWish, page})
 		s.asked = true
@@ -95,10 +101,11 @@ func (s *session) fromMarks(marks []byte) error {
 // fromCells plans by coded cells, and where they do not suffice by marks as far as those go.
 func (s *session) fromCells(marks, message []byte) error {
 	l := s.log
-	if err := l.cells.Parse(message); err != nil {
+	if err := l.parseCells(message); err != nil {
 		return fmt.Errorf("sync with %v: %w", s.peer, err)
 	}
-	g := l.compare(marks)
+	before := len(s.cursor.spans)
+	g := l.compare(s.cursor.spans, marks)
 	if g.extra {
 		return s.breach("marks of a stranger")
 	}
@@ -107,14 +114,16 @@ func (s *session) fromCells(marks, message []byte) error {
 	}
 	// What lies past their marks they lack for certain: without it, less is to be found.
 	l.rest.CopyFrom(l.prefix)
-	tail := Cursor{log: l, spans: slices.Clone(g.send)}
-	for i := tail.peek(); i >= 0; i = tail.peek() {
-		l.rest.Remove(l.headers[i].short)
-		tail.advance()
+	for _, tail := range g.send[before:] {
+		for _, n := range l.authors[tail.author][tail.next-1 : tail.last] {
+			if n != 0 {
+				l.rest.Remove(l.headers[n-1].short)
+			}
+		}
 	}
 	l.decoder.Reset(l.rest)
 	err := l.decoder.Add(&l.cells)
-	s.cursor.spans = append(s.cursor.spans, g.send...)
+	s.cursor.spans = g.send
 	if err == nil && l.decoder.Done() {
 		s.level = byRanges
 		return s.fromDifference(l.decoder.Remote(), l.decoder.Local())
@@ -130,16 +139,12 @@ func (s *session) fromCells(marks, message []byte) error {
 
 // fromDifference plans by the short ids that only the other side and only this one has.
 func (s *session) fromDifference(remote, local []uint64) error {
-	want := make([]uint64, len(remote))
-	for i, short := range remote {
-		want[i] = short & (1<<shortBits - 1)
-	}
 	for _, short := range local {
-		s.log.withShort(short, 64, s.send)
+		s.log.withShort(short, s.send)
 	}
-	if len(want) == 0 && s.cursor.peek() < 0 {
+	if len(remote) == 0 && s.cursor.peek() < 0 {
 		// What differs has the same short ids: cells cannot tell it apart.
 		return s.describe(0)
 	}
-	return s.ask(partShorts, want, shortSize)
+	return s.ask(partShorts, remote, shortSize)
 }

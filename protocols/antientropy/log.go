@@ -58,7 +58,7 @@ type Log struct {
 	digest  Digest
 	cellKey cells.Key
 	prefix  *cells.Prefix
-	// shortMask is all ones; tests make short ids collide with less.
+	// shortMask has shortBits ones; tests make short ids collide with less.
 	shortMask uint64
 	folded    uint64
 	scratch   []byte
@@ -69,6 +69,7 @@ type Log struct {
 	rest     *cells.Prefix // the prefix without what marks explain
 	decoder  *cells.Decoder
 	cells    cells.Cells
+	wide     []byte
 }
 
 type header struct {
@@ -100,7 +101,7 @@ func NewLog(g Group) (*Log, error) {
 	if g.Cells <= 0 {
 		g.Cells = 2048
 	}
-	l.cellKey, l.shortMask = g.cellKey(), ^uint64(0)
+	l.cellKey, l.shortMask = g.cellKey(), 1<<shortBits-1
 	l.prefix = cells.NewPrefix(l.cellKey, g.Cells)
 	return l, nil
 }
@@ -276,7 +277,7 @@ func (l *Log) growIndex(n int) {
 // find returns the header with an id, or -1.
 func (l *Log) find(id *[32]byte) int {
 	at := -1
-	l.withShort(l.short(id), 64, func(h uint32) {
+	l.withShort(l.short(id), func(h uint32) {
 		if l.headers[h].id == *id {
 			at = int(h)
 		}

@@ -11,14 +11,14 @@ import (
 // The parts of a message, which begins with its leg (2 bytes). Each part is its kind (1), the length
 // of its body (4) and the body.
 const (
-	// partShow: epoch (8), show of the digest (16), records applied (8). It ends the side's turn.
+	// partShow: show of the digest (16), epoch, records applied (uvarints). It ends the side's turn.
 	partShow byte = iota + 1
 	// partMarks and partWish: see runs.go.
 	partMarks
 	partWish
-	// partCells: as package cells makes them, from the first.
+	// partCells: as Log.appendCells makes them.
 	partCells
-	// partShorts: the lowest 5 bytes of each short id that the sender lacks, ascending.
+	// partShorts: the short ids that the sender lacks (5 each), ascending.
 	partShorts
 	// partBatch: as Cursor.AppendBatch makes it.
 	partBatch
@@ -34,8 +34,8 @@ const (
 const (
 	messageHeader = 2
 	partHeader    = 1 + 4
-	showSize      = 8 + 16 + 8
 	shortSize     = shortBits / 8
+	cellSize      = cells.CellSize - 8 + shortSize
 	listHeader    = 1 + 8
 )
 
@@ -93,7 +93,7 @@ func (p *part) check() error {
 	ok := true
 	switch p.kind {
 	case partShow:
-		ok = len(p.body) == showSize
+		_, ok = parseClosing(p.body)
 	case partMarks:
 		return eachMark(p.body, nil)
 	case partWish:
@@ -152,12 +152,17 @@ type closing struct {
 }
 
 func (c *closing) append(dst []byte) []byte {
-	dst = binary.LittleEndian.AppendUint64(dst, c.epoch)
-	return binary.LittleEndian.AppendUint64(append(dst, c.show[:]...), c.applied)
+	dst = binary.AppendUvarint(append(dst, c.show[:]...), c.epoch)
+	return binary.AppendUvarint(dst, c.applied)
 }
 
-func parseClosing(b []byte) closing {
-	return closing{binary.LittleEndian.Uint64(b), show(b[8:24]), binary.LittleEndian.Uint64(b[24:])}
+func parseClosing(b []byte) (c closing, ok bool) {
+	if len(b) < len(c.show) {
+		return closing{}, false
+	}
+	r := reader{b: b[copy(c.show[:], b):]}
+	c.epoch, c.applied = r.uvarint(^uint64(0)), r.uvarint(maxSeq)
+	return c, !r.bad && len(r.b) == 0
 }
 
 // parseList splits a list into its range, of which count and fingerprint are missing, and its ids.

@@ -66,6 +66,7 @@ type Result struct {
 const (
 	closedKept  = 64   // ended sessions remembered, to turn away their late datagrams
 	resultsKept = 1024 // results kept for TakeResults
+	idleKept    = 4    // ended sessions whose memory is used again
 )
 
 type sessionKey struct {
@@ -90,6 +91,7 @@ type Node struct {
 	closedAt int
 	results  []Result
 	refused  int
+	idle     []*session                           // ended ones, for their memory
 	paths    map[protocols.PeerID]*protocols.Path // at most one for each member
 }
 
@@ -182,17 +184,26 @@ func (n *Node) member(p protocols.PeerID) bool {
 }
 
 func (n *Node) open(now time.Duration, peer protocols.PeerID, id uint64, initiator bool) *session {
-	rng := rand.New(rand.NewPCG(n.cfg.Seed^id, n.rng.Uint64()))
 	opts := n.cfg.Channel
 	if opts.Path = n.paths[peer]; opts.Path == nil {
 		opts.Path = new(protocols.Path)
 		n.paths[peer] = opts.Path
 	}
-	s := &session{
-		log: n.log, cfg: &n.cfg, peer: peer, id: id, initiator: initiator,
-		ch:      protocols.NewChannel(opts, protocols.TypeAntiEntropy, peer, id, rng),
+	var s *session
+	if last := len(n.idle) - 1; last >= 0 {
+		s, n.idle = n.idle[last], n.idle[:last]
+	} else {
+		s = &session{ch: new(protocols.Channel), pcg: new(rand.PCG)}
+		s.rng = rand.New(s.pcg)
+	}
+	s.pcg.Seed(n.cfg.Seed^id, n.rng.Uint64())
+	s.ch.Reset(opts, protocols.TypeAntiEntropy, peer, id, s.rng)
+	*s = session{
+		log: n.log, cfg: &n.cfg, ch: s.ch, pcg: s.pcg, rng: s.rng,
+		peer: peer, id: id, initiator: initiator, level: n.cfg.level, sorted: true,
 		started: now, haveAll: now, deadline: now + n.cfg.Timeout,
-		cursor: Cursor{log: n.log}, sorted: true, level: n.cfg.level,
+		cursor: Cursor{log: n.log, spans: s.cursor.spans[:0], list: s.cursor.list[:0]},
+		queue:  s.queue[:0], arena: s.arena[:0], held: s.held[:0], lacks: s.lacks[:0],
 	}
 	n.sessions = append(n.sessions, s)
 	return s
@@ -231,6 +242,11 @@ func (n *Node) receive(now time.Duration, in protocols.Input, out *protocols.Out
 			if err := s.handle(now, b); err != nil {
 				s.conclude(now, err)
 			}
+		}
+		if s.told.marks != nil || s.told.cells != nil {
+			s.held = append(s.held, b)
+		} else {
+			s.ch.Recycle(b)
 		}
 	}
 	n.service(now, s, out)
@@ -285,6 +301,10 @@ func (n *Node) service(now time.Duration, s *session, out *protocols.Output) {
 	}
 	if s.over && (s.err != nil || s.ch.Pending() == 0 || now >= s.deadline) {
 		n.sessions = slices.DeleteFunc(n.sessions, func(t *session) bool { return t == s })
+		if len(n.idle) < idleKept {
+			s.salted = nil
+			n.idle = append(n.idle, s)
+		}
 		code := resetCode(s.err)
 		if code == 0 {
 			code = protocols.ResetClosed
@@ -301,9 +321,12 @@ func (n *Node) service(now time.Duration, s *session, out *protocols.Output) {
 
 // resetCode is how to tell the peer about an error, or 0 where there is nothing to tell.
 func resetCode(err error) byte {
+	if err == nil {
+		return 0
+	}
 	var reset *protocols.ResetError
 	switch {
-	case err == nil, errors.As(err, &reset):
+	case errors.As(err, &reset):
 		return 0
 	case errors.Is(err, protocols.ErrVerification):
 		return protocols.ResetRefused

@@ -67,7 +67,9 @@ func (s *session) onRanges(b []byte) error {
 	s.told.ranges, s.level = true, byRanges
 	reply, enumerate := s.salted.Split(remote, fanout, leaf)
 	for page := range slices.Chunk(reply, maxPage) {
-		s.queue = append(s.queue, part{partRanges, cells.AppendRanges(nil, page)})
+		start := len(s.arena)
+		s.arena = cells.AppendRanges(s.arena, page)
+		s.enqueue(partRanges, start)
 	}
 	for _, g := range enumerate {
 		ids := s.salted.Between(g.Low, g.High())
@@ -77,11 +79,12 @@ func (s *session) onRanges(b []byte) error {
 			}
 			continue
 		}
-		list := binary.LittleEndian.AppendUint64([]byte{g.Bits}, g.Low)
+		start := len(s.arena)
+		s.arena = binary.LittleEndian.AppendUint64(append(s.arena, g.Bits), g.Low)
 		for _, id := range ids {
-			list = binary.LittleEndian.AppendUint64(list, id)
+			s.arena = binary.LittleEndian.AppendUint64(s.arena, id)
 		}
-		s.queue = append(s.queue, part{partList, list})
+		s.enqueue(partList, start)
 	}
 	return nil
 }
@@ -121,7 +124,7 @@ func (s *session) onList(b []byte) error {
 // fromRanges plans by what ranges and lists have shown.
 func (s *session) fromRanges() error {
 	lacks := s.lacks
-	s.lacks = nil
+	s.lacks = lacks[:0]
 	if len(lacks) == 0 && len(s.queue) == 0 && s.cursor.peek() < 0 && !s.told.wishes {
 		return s.describe(0) // a log has changed meanwhile
 	}

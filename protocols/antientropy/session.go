@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -16,6 +17,8 @@ type session struct {
 	log       *Log
 	cfg       *Config
 	ch        *protocols.Channel
+	pcg       *rand.PCG // of rng, which is the channel's
+	rng       *rand.Rand
 	peer      protocols.PeerID
 	id        uint64
 	initiator bool
@@ -25,11 +28,14 @@ type session struct {
 	legIn, legOut     uint16
 	legNext           uint16 // no message of the other side is of an earlier leg from now on
 	batchIn, batchOut uint64
-	ours              bool   // it is our turn: the other side has shown its digest
-	shown             show   // the digest that we showed last
-	queue             []part // to be sent before any records
-	cursor            Cursor // records to be sent
-	asked             bool   // records that we wished for may arrive before the turn is ours
+	ours              bool     // it is our turn: the other side has shown its digest
+	shown             show     // the digest that we showed last
+	queue             []part   // to be sent before any records
+	queued            int      // of which so many were
+	arena             []byte   // what is in queue
+	held              [][]byte // messages that told refers to
+	cursor            Cursor   // records to be sent
+	asked             bool     // records that we wished for may arrive before the turn is ours
 
 	told   told     // what the other side told in its turn
 	level  int      // how to describe the log next
@@ -120,11 +126,11 @@ func (s *session) handle(now time.Duration, b []byte) error {
 func (s *session) take(now time.Duration, p part) error {
 	switch p.kind {
 	case partShow:
-		c := parseClosing(p.body)
+		c, _ := parseClosing(p.body)
 		if c.epoch != s.log.digest.Epoch {
 			return fmt.Errorf("sync with %v: its epoch is %d, ours %d: %w", s.peer, c.epoch, s.log.digest.Epoch, protocols.ErrVersion)
 		}
-		s.remoteApplied = int(min(c.applied, maxSeq))
+		s.remoteApplied = int(c.applied)
 		s.legNext = s.legIn + 1
 		return s.decide(now, c.show)
 	case partMarks:
@@ -192,7 +198,7 @@ func (s *session) onIDs(p part) error {
 		found := false
 		send := func(h uint32) { found, s.cursor.list = true, append(s.cursor.list, h) }
 		if p.kind == partShorts {
-			s.log.withShort(id, shortBits, send)
+			s.log.withShort(id, send)
 		} else if s.salted != nil {
 			s.salted.find(id, send)
 		}
@@ -215,14 +221,19 @@ func (s *session) ask(kind byte, ids []uint64, size int) error {
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	for page := range slices.Chunk(ids, maxPage) {
-		b := make([]byte, 0, size*len(page))
+		start := len(s.arena)
 		for _, id := range page {
-			b = appendNumber(b, id, size)
+			s.arena = appendNumber(s.arena, id, size)
 		}
-		s.queue = append(s.queue, part{kind, b})
+		s.enqueue(kind, start)
 	}
 	s.asked = true
 	return nil
+}
+
+// enqueue queues a part whose body is what was appended to arena since it was that long.
+func (s *session) enqueue(kind byte, start int) {
+	s.queue = append(s.queue, part{kind, s.arena[start:len(s.arena):len(s.arena)]})
 }
 
 // maxPage bounds the ids or ranges in one part.
@@ -235,16 +246,16 @@ const fullMessage = 16 << 10
 func (s *session) pump() error {
 	for s.ch.Room() {
 		leg := s.legIn + 1
-		b := binary.LittleEndian.AppendUint16(nil, leg)
+		b := binary.LittleEndian.AppendUint16(s.ch.Buffer(), leg)
 		if !s.sorted {
 			s.cursor.sort()
 			s.sorted = true
 		}
 		// Records that were wished for need not wait for our turn; all else must.
 		for len(b) < fullMessage && (s.ours || s.told.wishes) {
-			if s.ours && len(s.queue) > 0 {
-				b = appendPart(b, s.queue[0])
-				s.queue = s.queue[1:]
+			if s.ours && s.queued < len(s.queue) {
+				b = appendPart(b, s.queue[s.queued])
+				s.queued++
 				continue
 			}
 			if s.cursor.peek() >= 0 {
@@ -261,10 +272,11 @@ func (s *session) pump() error {
 			break
 		}
 		if len(b) == messageHeader {
+			s.ch.Recycle(b)
 			return nil
 		}
 		s.legOut = leg
-		if err := s.ch.Send(b); err != nil {
+		if err := s.ch.SendOwn(b); err != nil {
 			return err
 		}
 	}
@@ -275,24 +287,29 @@ func (s *session) pump() error {
 func (s *session) appendShow(b []byte) []byte {
 	s.ours = false
 	s.told = told{}
+	for i, m := range s.held {
+		s.ch.Recycle(m)
+		s.held[i] = nil
+	}
+	s.held, s.queue, s.queued, s.arena = s.held[:0], s.queue[:0], 0, s.arena[:0]
 	d := s.log.Digest()
 	s.shown = d.show()
 	c := closing{d.Epoch, s.shown, uint64(s.applied)}
-	return appendPart(b, part{partShow, c.append(nil)})
+	start := len(b)
+	return endPart(c.append(beginPart(b, partShow)), start)
 }
 
 // sendShow ends our turn with nothing else to say.
 func (s *session) sendShow() error {
-	s.queue, s.cursor = nil, Cursor{log: s.log}
 	s.legOut = s.legIn + 1
-	return s.ch.Send(s.appendShow(binary.LittleEndian.AppendUint16(nil, s.legOut)))
+	return s.ch.SendOwn(s.appendShow(binary.LittleEndian.AppendUint16(s.ch.Buffer(), s.legOut)))
 }
 
 // sort brings single headers into the order of author and number, each once.
 func (c *Cursor) sort() {
-	slices.SortFunc(c.list, func(a, b uint32) int {
+	slices.SortFunc(c.list[c.listAt:], func(a, b uint32) int {
 		x, y := &c.log.headers[a], &c.log.headers[b]
 		return cmp.Or(cmp.Compare(x.author, y.author), cmp.Compare(x.seq, y.seq))
 	})
-	c.list = slices.Compact(c.list)
+	c.list = c.list[:c.listAt+len(slices.Compact(c.list[c.listAt:]))]
 }
