@@ -49,20 +49,27 @@ const wishPage = 8 << 10
 
 // A gap is what two sides lack, as far as marks can tell.
 type gap struct {
-	send  []span   // what the other side lacks
-	want  [][]byte // wishes for what we lack, in pages
-	tail  uint64   // how many numbers it has, or more, past ours
-	extra bool     // it speaks of an author whom we do not know
+	send  []span // what the other side lacks
+	want  []byte // wishes for what we lack, after what was there before
+	pages []int  // where each page of them ends
+	tail  uint64 // how many numbers it has, or more, past ours
+	extra bool   // it speaks of an author whom we do not know
 }
 
 // compare works out what marks of the other side say it lacks and, if they are exact, what we lack.
 // Without exactness only numbers past a mark are certain to be lacking. What is to be sent is
-// appended to send.
-func (l *Log) compare(send []span, marks []byte) gap {
-	g := gap{send: send}
+// appended to send, wishes to want. The gap lasts until the next one.
+func (l *Log) compare(send []span, want, marks []byte) gap {
+	g := gap{send: send, want: want, pages: l.pages[:0]}
 	exact := marks[0] == 1
 	next, before := 0, -1
-	var page []byte
+	start := len(want)
+	turn := func() {
+		if len(g.want) > start {
+			start, before = len(g.want), -1
+			g.pages = append(g.pages, start)
+		}
+	}
 	past := func(a int, high uint64) {
 		if last := uint64(len(l.authors[a])); high < last {
 			g.send = append(g.send, span{uint32(a), high + 1, last})
@@ -92,26 +99,26 @@ func (l *Log) compare(send []span, marks []byte) gap {
 		if !known {
 			ours = appendHoles(nil, table)
 		}
-		for part := range slices.Chunk(lacking(ours, uint64(len(table)), high, holes), maxPage) {
-			if len(page) > wishPage || author == before {
-				g.want, page, before = append(g.want, page), nil, -1
+		l.lacking = lacking(l.lacking[:0], ours, uint64(len(table)), high, holes)
+		for part := range slices.Chunk(l.lacking, maxPage) {
+			if len(g.want)-start > wishPage || author == before {
+				turn()
 			}
-			page = appendRuns(appendAuthor(page, author, before), part)
+			g.want = appendRuns(appendAuthor(g.want, author, before), part)
 			before = author
 		}
 	})
-	if len(page) > 0 {
-		g.want = append(g.want, page)
-	}
+	turn()
+	l.pages = g.pages
 	for ; next < len(l.authors); next++ {
 		past(next, 0)
 	}
 	return g
 }
 
-// lacking returns the numbers up to high that are not among theirs, a list of holes, but are among
+// lacking appends the numbers up to high that are not among theirs, a list of holes, but are among
 // ours, or past the end of our table.
-func lacking(ours []run, end, high uint64, theirs []run) (want []run) {
+func lacking(want, ours []run, end, high uint64, theirs []run) []run {
 	cut := func(w run) {
 		for len(theirs) > 0 && theirs[0].last < w.first {
 			theirs = theirs[1:]

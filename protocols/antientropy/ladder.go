@@ -81,17 +81,19 @@ func (s *session) queueMarks(exact bool) {
 
 // fromMarks plans by an exact description.
 func (s *session) fromMarks(marks []byte) error {
-	g := s.log.compare(s.cursor.spans, marks)
+	start := len(s.arena)
+	g := s.log.compare(s.cursor.spans, s.arena, marks)
 	s.level = max(s.level, byCells)
 	if g.extra {
 		return s.breach("marks of a stranger")
 	}
 	s.cursor.spans = g.send
-	for _, page := range g.want {
-		s.queue = append(s.queue, part{partWish, page})
-		s.asked = true
+	s.arena = g.want
+	for _, end := range g.pages {
+		s.queue = append(s.queue, part{partWish, g.want[start:end:end]})
+		s.asked, start = true, end
 	}
-	if len(g.want) == 0 && s.cursor.peek() < 0 {
+	if !s.asked && s.cursor.peek() < 0 {
 		// The same numbers, but not the same records.
 		return s.describe(firstCells)
 	}
@@ -105,7 +107,7 @@ func (s *session) fromCells(marks, message []byte) error {
 		return fmt.Errorf("sync with %v: %w", s.peer, err)
 	}
 	before := len(s.cursor.spans)
-	g := l.compare(s.cursor.spans, marks)
+	g := l.compare(s.cursor.spans, nil, marks)
 	if g.extra {
 		return s.breach("marks of a stranger")
 	}

@@ -70,6 +70,8 @@ type Log struct {
 	decoder  *cells.Decoder
 	cells    cells.Cells
 	wide     []byte
+	lacking  []run
+	pages    []int
 }
 
 type header struct {
