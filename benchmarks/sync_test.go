@@ -54,7 +54,8 @@ type run struct {
 
 // prepare restores the replicas to before the sync and puts them on a network.
 func (d *duo) prepare(b *testing.B, opts simnet.Options) (*simnet.Network, [2]*antientropy.Node) {
-	return d.prepareWith(b, opts, protocols.ChannelOptions{})
+	// Who runs replicas knows his network. None at all would stand for the default.
+	return d.prepareWith(b, opts, protocols.ChannelOptions{Loss: max(opts.Link.Loss, 1e-9)})
 }
 
 func (d *duo) prepareWith(b *testing.B, opts simnet.Options, ch protocols.ChannelOptions) (*simnet.Network, [2]*antientropy.Node) {

@@ -80,12 +80,13 @@ func TestDefectDivergedShipsNothingOrOneBatch(t *testing.T) {
 	if ra.Rounds != 2 || ra.Legs != 4 {
 		t.Errorf("%d rounds, %d legs; want 2 and 4", ra.Rounds, ra.Legs)
 	}
-	// Its description, and six batches, up to two in one message; as many back, and the last word.
+	// Its description, and six batches, up to two in one message; wishes ahead, as many back, and the
+	// last word.
 	if m := ra.Channel.Messages; m != 1+4 {
 		t.Errorf("%d messages from the initiator, want 5", m)
 	}
-	if m := rb.Channel.Messages; m != 4+1 {
-		t.Errorf("%d messages from the responder, want 5", m)
+	if m := rb.Channel.Messages; m != 1+4+1 {
+		t.Errorf("%d messages from the responder, want 6", m)
 	}
 }
 

@@ -118,7 +118,7 @@ func NewNode(log *Log, cfg Config) (*Node, error) {
 		return nil, fmt.Errorf("create node: messages of at most %d bytes, a group of %d members needs %d", cfg.Channel.MaxMessage, len(log.members), need)
 	}
 	seed := binary.LittleEndian.Uint64(cfg.Self[:]) ^ uint64(number)<<32
-	return &Node{log: log, cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, seed)), paths: map[protocols.PeerID]*protocols.Path{}}, nil
+	return &Node{log: log, cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, seed))}, nil
 }
 
 // Log returns the node's log, to be read between steps.
@@ -186,6 +186,9 @@ func (n *Node) member(p protocols.PeerID) bool {
 func (n *Node) open(now time.Duration, peer protocols.PeerID, id uint64, initiator bool) *session {
 	opts := n.cfg.Channel
 	if opts.Path = n.paths[peer]; opts.Path == nil {
+		if n.paths == nil {
+			n.paths = map[protocols.PeerID]*protocols.Path{}
+		}
 		opts.Path = new(protocols.Path)
 		n.paths[peer] = opts.Path
 	}

@@ -264,6 +264,15 @@ func (s *session) pump() error {
 				b = endPart(b, start)
 				s.batchOut++
 				s.sent += n
+				if start > messageHeader && start <= protocols.MaxFragment && len(b) > protocols.MaxFragment {
+					// What we wish for goes ahead: the other side can begin to send before it has all.
+					rest := append(binary.LittleEndian.AppendUint16(s.ch.Buffer(), leg), b[start:]...)
+					s.legOut = leg
+					if err := s.ch.SendOwn(b[:start]); err != nil {
+						return err
+					}
+					b = rest
+				}
 				continue
 			}
 			if s.ours {
