@@ -49,6 +49,7 @@ const rapid = "pgregory.net/rapid"
 var layers = []layer{
 	{dir: "."},
 	{dir: "cmd/perfgate", ours: []string{"internal/cli"}},
+	{dir: "cmd/simulate", ours: []string{"protocols/simulation"}},
 	{
 		dir: "internal/cli",
 		ours: []string{
@@ -74,6 +75,20 @@ var layers = []layer{
 	// The text that benchmarks print is read back as the gate reads it: the format is what joins the two.
 	{dir: "benchmarks", ours: []string{"protocols", "protocols/*"}, foreignT: []string{"golang.org/x/perf/benchfmt"}},
 	{dir: "protocols", tests: []string{"protocols/simnet"}},
+	{dir: "protocols/signature", ours: []string{"protocols"}, foreign: []string{"filippo.io/edwards25519"}},
+	{dir: "protocols/quorum", ours: []string{"protocols", "protocols/signature"}},
+	{dir: "protocols/epoch", ours: []string{"protocols", "protocols/signature", "protocols/quorum"}, tests: []string{"protocols/simnet"}},
+	{
+		dir: "protocols/snapshot", ours: []string{"protocols", "protocols/signature", "protocols/quorum", "protocols/chunk", "protocols/antientropy"},
+		tests: []string{"protocols/simnet"},
+	},
+	{dir: "protocols/chunk", ours: []string{"protocols"}, tests: []string{"protocols/simnet"}},
+	{
+		dir: "protocols/ota", ours: []string{"protocols", "protocols/signature", "protocols/quorum", "protocols/chunk"}, tests: []string{"protocols/simnet"},
+		foreign: []string{"github.com/klauspost/compress/zstd"},
+	},
+	// Whole worlds: every protocol on the network.
+	{dir: "protocols/simulation", ours: []string{"protocols", "protocols/*"}},
 	{dir: "protocols/*", ours: []string{"protocols"}, tests: []string{"protocols/simnet"}},
 }
 
