@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +56,7 @@ func TestRun(t *testing.T) {
 				t.Errorf("simulate %s: no %q in\n%s", c.args, w, out.String())
 			}
 		}
-		if strings.Contains(c.args, "-quiet") && strings.Contains(out.String(), fmt.Sprint(" of ")) {
+		if strings.Contains(c.args, "-quiet") && strings.Contains(out.String(), " of ") {
 			t.Errorf("simulate %s: not quiet:\n%s", c.args, out.String())
 		}
 	}
