@@ -239,6 +239,10 @@ func TestAgainstATwin(t *testing.T) {
 				w.all[len(w.all)-1].result.ID = id
 			}
 		}
+		charge := func(x ID) {
+			ops, bytes := rapid.Int64Range(-1, 4).Draw(t, "ops"), rapid.Int64Range(-1, 60).Draw(t, "bytes")
+			agree(t, "charge", m.Charge(now, x, ops, bytes), w.charge(now, w.entry(x), ops, bytes))
+		}
 		actions := []func(){
 			func() { now += time.Duration(rapid.IntRange(0, 12).Draw(t, "time")) },
 			func() { open(1, 2) }, func() { open(2, 1, 3) },
@@ -250,9 +254,13 @@ func TestAgainstATwin(t *testing.T) {
 				}
 			},
 			func() { x := id(); agree(t, "activate", m.Activate(now, x), w.activate(now, w.entry(x))) },
-			func() {
-				x, ops, bytes := id(), rapid.Int64Range(-1, 4).Draw(t, "ops"), rapid.Int64Range(-1, 60).Draw(t, "bytes")
-				agree(t, "charge", m.Charge(now, x, ops, bytes), w.charge(now, w.entry(x), ops, bytes))
+			func() { charge(id()) },
+			func() { // one that is active, most often
+				x := ids[len(ids)-1]
+				agree(t, "activate", m.Activate(now, x), w.activate(now, w.entry(x)))
+				for range 3 {
+					charge(x)
+				}
 			},
 			func() {
 				x, cause := id(), rapid.SampledFrom(causes).Draw(t, "cause")
