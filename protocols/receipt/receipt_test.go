@@ -43,6 +43,14 @@ func TestDepth(t *testing.T) {
 	}
 }
 
+// TestSignaturesComeLast: what can be told without one is told first, though it stands later.
+func TestSignaturesComeLast(t *testing.T) {
+	c := chain(t, 10)
+	c[0].Signature[0] ^= 1
+	c[9].Previous[0] ^= 1
+	refused(t, Verifier{Resolve: keys(10)}, c, 9, ErrLinkage, verification)
+}
+
 // TestEmptyChain proves nothing, and so is refused where nobody has asked for it.
 func TestEmptyChain(t *testing.T) {
 	refused(t, Verifier{Resolve: keys(1)}, nil, 0, ErrEmpty, verification)

@@ -63,7 +63,7 @@ func (v *Verifier) Verify(chain []Receipt) (Report, error) {
 		}
 		keys[i], before = key, &chain[i]
 	}
-	report := Report{Verified: len(chain)}
+	report := Report{Verified: len(chain), Signers: make([]protocols.PeerID, 0, len(chain))}
 	var buf [TranscriptSize]byte
 	for i := range chain {
 		r := &chain[i]
