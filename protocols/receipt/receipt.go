@@ -72,7 +72,8 @@ func (r *Receipt) Hash() [32]byte {
 	return sha256.Sum256(r.AppendTranscript(buf[:0]))
 }
 
-// Append signs a receipt as the next of a chain and returns the longer chain. It sets Root, Previous and
+// Append signs a receipt as the next of a chain and returns the longer chain, which takes the memory of the
+// shorter if there is room in it, as append does. It sets Root, Previous and
 // Signature; all other fields are the caller's. The error is that of a verifier, for what any would refuse: see
 // Verifier.Verify.
 func Append(chain []Receipt, r Receipt, key ed25519.PrivateKey) ([]Receipt, error) {
