@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/perfgate/perfgate/protocols"
+	"github.com/perfgate/perfgate/protocols/signature"
 )
 
 // A Resolver returns the public key of a signer, and whether the signer was entitled to sign at an epoch.
@@ -19,6 +20,8 @@ type Verifier struct {
 	Context [32]byte
 	// Version is the protocol's version; zero means protocols.Version.
 	Version uint16
+	// Signatures checks those of a whole chain at once; nil means a signature.Ed25519 of its own.
+	Signatures signature.Verifier
 	// MinEpoch is the fence: receipts of epochs below it are refused.
 	MinEpoch uint64
 	// MaxDepth bounds the receipts of a chain; zero means the constant MaxDepth.
@@ -64,17 +67,27 @@ func (v *Verifier) Verify(chain []Receipt) (Report, error) {
 		keys[i], before = key, &chain[i]
 	}
 	report := Report{Verified: len(chain), Signers: make([]protocols.PeerID, 0, len(chain))}
-	var buf [TranscriptSize]byte
+	checks := make([]signature.Check, len(chain))
+	buf := make([]byte, 0, len(chain)*TranscriptSize)
 	for i := range chain {
-		r := &chain[i]
-		if !ed25519.Verify(keys[i], r.AppendTranscript(buf[:0]), r.Signature[:]) {
-			return Report{}, &LinkError{i, ErrSignature, protocols.ErrVerification}
-		}
+		r, at := &chain[i], len(buf)
+		buf = r.AppendTranscript(buf)
+		checks[i] = signature.Check{Key: protocols.PeerID(keys[i]), Message: buf[at:], Signature: r.Signature[:]}
 		if !slices.Contains(report.Signers, r.Signer) {
 			report.Signers = append(report.Signers, r.Signer)
 		}
 	}
+	if by := v.by(); !by.Verify(checks) {
+		return Report{}, &LinkError{signature.Failing(by, checks)[0], ErrSignature, protocols.ErrVerification}
+	}
 	return report, nil
+}
+
+func (v *Verifier) by() signature.Verifier {
+	if v.Signatures == nil {
+		v.Signatures = new(signature.Ed25519)
+	}
+	return v.Signatures
 }
 
 func (v *Verifier) version() uint16 {
