@@ -135,7 +135,7 @@ func TestCatchesUpAfterPartition(t *testing.T) {
 // Comparing marks now and then is enough where nobody publishes any more and the author is gone.
 func TestMarksAreComparedAtAnInterval(t *testing.T) {
 	g := newTeam(3, true)
-	a, b := g.log(t), g.log(t)
+	a, b := g.newLog(t), g.newLog(t)
 	g.fill(t, a, 0, 1, 20)
 	g.fill(t, a, 2, 1, 5)
 	g.fill(t, b, 1, 1, 20)

@@ -28,7 +28,7 @@ func (t *team) quietWorld(tb testing.TB, opts simnet.Options, cfg Config, silent
 	w := &world{team: t, net: net}
 	for i, id := range t.Members {
 		cfg.Self, cfg.Seed = id, opts.Seed
-		n, err := New(t.log(tb), cfg)
+		n, err := New(t.newLog(tb), cfg)
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -35,7 +35,7 @@ func newTeam(members int, unsigned bool) *team {
 	return t
 }
 
-func (t *team) log(tb testing.TB) *antientropy.Log {
+func (t *team) newLog(tb testing.TB) *antientropy.Log {
 	tb.Helper()
 	l, err := antientropy.NewLog(t.Group)
 	if err != nil {
@@ -94,7 +94,7 @@ func (t *team) world(tb testing.TB, opts simnet.Options, cfg Config, logs ...*an
 	}
 	w := &world{team: t, net: net}
 	for i, id := range t.Members {
-		l := t.log(tb)
+		l := t.newLog(tb)
 		if i < len(logs) && logs[i] != nil {
 			l = logs[i]
 		}
