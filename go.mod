@@ -3,6 +3,7 @@ module github.com/perfgate/perfgate
 go 1.26.0
 
 require (
+	filippo.io/edwards25519 v1.2.0
 	github.com/aclements/go-moremath v0.0.0-20210112150236-f10218a38794
 	github.com/google/go-github/v60 v60.0.0
 	github.com/klauspost/reedsolomon v1.14.2
