@@ -96,31 +96,18 @@ func (l *Log) RunSize(b []byte, n int) (int, error) {
 	return len(b) - len(rest), nil
 }
 
-// ApplyRun verifies n consecutive records of an author from first on, as AppendRun makes them, and
-// only then adds them: all or none. It returns how many were new. The error wraps
-// protocols.ErrVerification.
+// CheckRun verifies n consecutive records of an author from first on, as AppendRun makes them, and
+// adds none. The error wraps protocols.ErrVerification.
+func (l *Log) CheckRun(author int, first uint64, n int, run []byte) error {
+	_, err := l.verifyRun(author, first, n, run)
+	return err
+}
+
+// ApplyRun verifies a run as CheckRun does, and only then adds its records: all or none. It returns
+// how many were new. The error wraps protocols.ErrVerification.
 func (l *Log) ApplyRun(author int, first uint64, n int, run []byte) (applied int, err error) {
-	l.pending = l.pending[:0]
-	name, rest := &l.members[author], run
-	for i := range n {
-		var body []byte
-		if body, rest, err = cutRecord(rest, !l.group.Unsigned); err != nil {
-			return 0, err
-		}
-		if seq := recordSeq(body); seq != first+uint64(i) {
-			return 0, fmt.Errorf("decode run: record %d where %d belongs: %w", seq, first+uint64(i), protocols.ErrVerification)
-		}
-		number, id, fresh, err := l.verify(name, body)
-		if err != nil {
-			return 0, err
-		}
-		if fresh {
-			applied++
-		}
-		l.pending = append(l.pending, pending{number, fresh, id, body})
-	}
-	if len(rest) > 0 || n == 0 {
-		return 0, fmt.Errorf("decode run: %d records and %d bytes left over: %w", n, len(rest), protocols.ErrVerification)
+	if applied, err = l.verifyRun(author, first, n, run); err != nil {
+		return 0, err
 	}
 	for i := range l.pending {
 		if p := &l.pending[i]; p.fresh {
@@ -131,6 +118,33 @@ func (l *Log) ApplyRun(author int, first uint64, n int, run []byte) (applied int
 		l.pending[i].body = nil
 	}
 	return applied, nil
+}
+
+// verifyRun leaves the records in pending, and returns how many are new.
+func (l *Log) verifyRun(author int, first uint64, n int, run []byte) (fresh int, err error) {
+	l.pending = l.pending[:0]
+	name, rest := &l.members[author], run
+	for i := range n {
+		var body []byte
+		if body, rest, err = cutRecord(rest, !l.group.Unsigned); err != nil {
+			return 0, err
+		}
+		if seq := recordSeq(body); seq != first+uint64(i) {
+			return 0, fmt.Errorf("decode run: record %d where %d belongs: %w", seq, first+uint64(i), protocols.ErrVerification)
+		}
+		number, id, isNew, err := l.verify(name, body)
+		if err != nil {
+			return 0, err
+		}
+		if isNew {
+			fresh++
+		}
+		l.pending = append(l.pending, pending{number, isNew, id, body})
+	}
+	if len(rest) > 0 || n == 0 {
+		return 0, fmt.Errorf("decode run: %d records and %d bytes left over: %w", n, len(rest), protocols.ErrVerification)
+	}
+	return fresh, nil
 }
 
 // Trim gives back the room that the log has for more records. Growing leaves up to a quarter of the

@@ -54,6 +54,10 @@ type Config struct {
 	// Backoff is the wait before the second attempt, doubled for each further one and spread by up to
 	// half; default 500 ms.
 	Backoff time.Duration
+	// Store keeps our own records, so that a number is never given twice; nil keeps none, for peers
+	// that never come back after a crash under their old name. A node that starts again should be given
+	// another Seed.
+	Store protocols.Store
 	// Session configures sessions; its Self and Seed are filled in.
 	Session antientropy.Config
 }

@@ -52,6 +52,10 @@ type Node struct {
 	offered  int // pushes, and how many of them were asked for later
 	asked    int
 
+	// The last file of the store, by its first record, and how long it is.
+	segment    uint64
+	segmentLen int
+
 	// Receiving, by author's number: all records up to front are held; seen is the highest number that
 	// is held or asked for.
 	front, seen []uint64
@@ -84,7 +88,8 @@ type peer struct {
 }
 
 // New returns a node for a log, which only the node may change from now on. What the log holds of
-// its own records counts as known to others. The error says what is wrong with the configuration.
+// its own records, and what the store had of them, counts as known to others. The error says what is
+// wrong with the configuration, or wraps what the store said.
 func New(log *antientropy.Log, cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
 	self, ok := log.Number(cfg.Self)
@@ -98,11 +103,17 @@ func New(log *antientropy.Log, cfg Config) (*Node, error) {
 	n := &Node{
 		log: log, cfg: cfg, self: self, sessions: sessions, sessWake: protocols.Never,
 		rng:    rand.New(rand.NewPCG(cfg.Seed, binary.LittleEndian.Uint64(cfg.Self[:])^uint64(self)<<32^0x6a6f75726e616c)),
-		pushed: log.Reach(self), paceAt: protocols.Never, beaconAt: protocols.Never, gossipAt: protocols.Never,
+		paceAt: protocols.Never, beaconAt: protocols.Never, gossipAt: protocols.Never,
 		front: make([]uint64, log.Members()), seen: make([]uint64, log.Members()), peers: make([]peer, log.Members()),
 		guard: cfg.Guard, offered: firstOffered, asked: firstAsked,
 	}
 	n.group.at = protocols.Never
+	if cfg.Store != nil {
+		if err := n.restoreOwn(); err != nil {
+			return nil, fmt.Errorf("create journal node: restore own records: %w", err)
+		}
+	}
+	n.pushed, n.nonce = log.Reach(self), n.rng.Uint32()
 	g := log.Group()
 	h := sha256.Sum256(binary.LittleEndian.AppendUint64(append([]byte("perfgate journal 1\n"), g.ID[:]...), g.Epoch))
 	n.tag = binary.LittleEndian.Uint64(h[:])

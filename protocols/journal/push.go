@@ -10,7 +10,7 @@ import (
 
 // Publish adds fresh records of our own to the log, all or none, and sends them to every other
 // member, as many in one datagram as fit. Records must be numbered on from the last one. The error
-// wraps ErrVerification and leaves everything as it was.
+// wraps ErrVerification, or what the store said, and leaves everything as it was.
 func (n *Node) Publish(now time.Duration, records []antientropy.Record, out *protocols.Output) error {
 	defer n.finish(now, out)
 	if len(records) == 0 {
@@ -20,7 +20,7 @@ func (n *Node) Publish(now time.Duration, records []antientropy.Record, out *pro
 	if n.paceAt == protocols.Never {
 		n.pushed = first - 1 // what others gave back to us is not fresh
 	}
-	var run []byte
+	var run []byte // all of it is checked before anything of it is kept
 	for i := range records {
 		r := &records[i]
 		if r.Author != n.cfg.Self || r.Seq != first+uint64(i) {
@@ -30,6 +30,14 @@ func (n *Node) Publish(now time.Duration, records []antientropy.Record, out *pro
 			return fmt.Errorf("publish record %d: payload of %d bytes, at most %d: %w", r.Seq, len(r.Payload), antientropy.MaxPayload, protocols.ErrVerification)
 		}
 		run = r.AppendStored(run)
+	}
+	if n.cfg.Store != nil {
+		if err := n.log.CheckRun(n.self, first, len(records), run); err != nil {
+			return fmt.Errorf("publish: %w", err)
+		}
+		if err := n.keep(first, run); err != nil {
+			return fmt.Errorf("publish: keep own records: %w", err)
+		}
 	}
 	if _, err := n.log.ApplyRun(n.self, first, len(records), run); err != nil {
 		return fmt.Errorf("publish: %w", err)
