@@ -199,6 +199,9 @@ func TestGapFloodIsBounded(t *testing.T) {
 			if v.Held() != 0 || v.Sessions() != 0 {
 				t.Errorf("in the end %d things and %d sessions are kept", v.Held(), v.Sessions())
 			}
+			if c.name == "leaps" && v.log.Len() != 0 {
+				t.Errorf("%d records out of nowhere were stored", v.log.Len())
+			}
 			bytes := 0
 			for _, d := range v.sent {
 				bytes += len(d.Data)
@@ -251,7 +254,8 @@ func TestForgedParity(t *testing.T) {
 	w := g.victim(t, Config{Parity: 0.5})
 	var out protocols.Output
 	out.Reset()
-	if err := w.Publish(0, g.records(0, 1, 4, 700), &out); err != nil {
+	records := append(g.records(0, 1, 3, 700), g.record(0, 4, 900)) // the first three are padded
+	if err := w.Publish(0, records, &out); err != nil {
 		t.Fatal(err)
 	}
 	w.Step(w.cfg.Window, protocols.Input{}, &out)
@@ -278,6 +282,7 @@ func TestForgedParity(t *testing.T) {
 	}{
 		{"none", g.Members[0], func([]byte) {}, 0, 4},
 		{"content", g.Members[0], func(b []byte) { b[at] ^= 1 }, 1, 2},
+		{"padding", g.Members[0], func(b []byte) { b[len(b)-1] ^= 1 }, 1, 2},
 		{"from another", g.Members[2], func([]byte) {}, 2, 2},
 		{"a length", g.Members[0], func(b []byte) { b[protocols.EnvelopeSize+parityHeader]++ }, 0, 2},
 	} {
@@ -326,4 +331,18 @@ func TestPublishIsAllOrNothing(t *testing.T) {
 	try("another's", g.record(1, 1, 20))
 	try("too large", g.record(0, 1, antientropy.MaxPayload+1))
 	try("unsigned", antientropy.Record{Kind: antientropy.Op, Author: g.Members[0], Seq: 1})
+}
+
+// A lie that was given up is forgotten: it does not hide what is missing later.
+func TestLiesAreForgotten(t *testing.T) {
+	g := newTeam(3, true)
+	v := g.victim(t, Config{Session: antientropy.Config{Timeout: time.Second}})
+	v.give(g.Members[1], message{kind: msgBeacon, marks: []mark{{2, 100}}})
+	v.pass(time.Minute)
+	v.sent = nil
+	v.give(g.Members[2], v.pushOf(g.Members[2], g.record(2, 2, 20)))
+	v.pass(20 * time.Millisecond)
+	if len(v.sent) == 0 || v.sent[0].To != g.Members[2] || v.sent[0].Data[protocols.EnvelopeSize] != msgNack {
+		t.Errorf("%d datagrams were sent, want a nack for record 1 first", len(v.sent))
+	}
 }

@@ -152,6 +152,33 @@ func TestMarksAreComparedAtAnInterval(t *testing.T) {
 	}
 }
 
+// Who compares marks with somebody that is ahead is told so: it need not wait to be asked itself.
+func TestWhoIsAheadAnswers(t *testing.T) {
+	g := newTeam(2, true)
+	a := g.newLog(t)
+	g.fill(t, a, 0, 1, 20)
+	w := g.world(t, simnet.Ideal(1), Config{}, a)
+	w.nodes[1].cfg.Interval, w.nodes[1].gossipAt = time.Second, time.Second
+	w.do(t, 1, func(n *Node, now time.Duration, out *protocols.Output) error { n.Start(now, out); return nil })
+	w.net.Run(1900*time.Millisecond, nil)
+	w.same(t, 20)
+	if s := w.stats(); s.Beacons != 2 || s.GivenUp != 0 {
+		t.Errorf("%+v: want one beacon each way", s)
+	}
+}
+
+// The announcement of a record that fits into no datagram opens a session at once.
+func TestLargeRecordsNeedNoNack(t *testing.T) {
+	g := newTeam(3, true)
+	w := g.world(t, simnet.Ideal(1), Config{})
+	w.publish(t, 0, 1, 60000)
+	w.net.Run(1900*time.Microsecond, nil) // before the first beacon
+	w.same(t, 1)
+	if s := w.stats(); s.Nacks != 0 || s.Pushes != 0 {
+		t.Errorf("%+v: want neither nacks nor pushes", s)
+	}
+}
+
 // A record that fits into no datagram is announced and fetched.
 func TestLargeRecords(t *testing.T) {
 	for _, parity := range []float64{0, 0.5} {
