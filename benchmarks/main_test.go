@@ -16,6 +16,10 @@ Unit p50-ns better=lower assume=exact
 Unit p95-ns better=lower assume=exact
 Unit p99-ns better=lower assume=exact
 Unit ops/s better=higher assume=exact
+Unit p50-flights better=lower assume=exact
+Unit p99-flights better=lower assume=exact
+Unit sends/floor better=lower assume=exact
+Unit log-B/op better=lower assume=exact
 Unit requests better=higher assume=exact
 `
 

@@ -2,6 +2,7 @@ package antientropy
 
 import (
 	"fmt"
+	"sort"
 
 	"github.com/perfgate/perfgate/protocols"
 )
@@ -63,24 +64,32 @@ func (l *Log) AppendRun(dst []byte, author int, first uint64, limit, size int) (
 	if first == 0 || first > uint64(len(t)) {
 		return dst, 0
 	}
-	n, used := 0, 0
-	var from, to uint64 // a stretch of the arena that is copied as one
-	for _, i := range t[first-1:] {
-		if i == 0 || n == limit {
+	// Headers that follow each other lie side by side in the arena: a stretch of them is one copy.
+	n := 0
+	for t = t[first-1:]; n < len(t) && n < limit && t[n] != 0; {
+		from := t[n] - 1
+		start := l.headers[from].off
+		end := func(m int) uint64 { h := &l.headers[int(from)+m-1]; return h.off + uint64(h.size) }
+		m, most := 1, min(len(t), limit)-n
+		for m < most && t[n+m] == t[n]+uint32(m) {
+			if m++; m%16 == 0 && end(m)-start > uint64(size) {
+				break // asking every header would take longer than copying
+			}
+		}
+		fits := m
+		if end(m)-start > uint64(size) {
+			fits = sort.Search(m, func(k int) bool { return end(k+1)-start > uint64(size) })
+		}
+		if fits > 0 {
+			dst = append(dst, l.arena[start:end(fits)]...)
+			size -= int(end(fits) - start)
+			n += fits
+		}
+		if fits < m {
 			break
 		}
-		h := &l.headers[i-1]
-		if used += int(h.size); used > size {
-			break
-		}
-		if h.off != to {
-			dst = append(dst, l.arena[from:to]...)
-			from = h.off
-		}
-		to = h.off + uint64(h.size)
-		n++
 	}
-	return append(dst, l.arena[from:to]...), n
+	return dst, n
 }
 
 // RunSize returns how many bytes the first n records at the front of b take. It checks their form

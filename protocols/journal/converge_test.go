@@ -198,6 +198,44 @@ func TestLargeRecords(t *testing.T) {
 	}
 }
 
+// Where parity makes up for what was lost, nobody asks, although it is behind the whole group and each
+// datagram takes its time.
+func TestParitySavesNacks(t *testing.T) {
+	var sum Stats
+	for seed := range uint64(40) {
+		g := newTeam(4, true)
+		opts := simnet.Realistic(seed)
+		opts.Processing = 500 * time.Microsecond
+		w := g.world(t, opts, Config{Parity: 0.25})
+		for range 3 {
+			w.publish(t, 0, 80, 256)
+			w.net.Run(w.net.Now()+time.Second, nil)
+		}
+		w.rest(t)
+		w.same(t, 240)
+		s := w.stats()
+		sum.Nacks += s.Nacks
+		sum.Rebuilt += s.Rebuilt
+	}
+	if sum.Rebuilt < 50 || sum.Nacks > 4 {
+		t.Errorf("%d pushes were rebuilt, and %d nacks sent", sum.Rebuilt, sum.Nacks)
+	}
+}
+
+// Own records that others gave back are no news to them.
+func TestOldRecordsAreNotPushedAgain(t *testing.T) {
+	g := newTeam(3, true)
+	b := g.newLog(t)
+	g.fill(t, b, 0, 1, 200)
+	w := g.world(t, simnet.Ideal(1), Config{}, nil, b)
+	w.syncAll(t, 0)
+	w.rest(t)
+	w.publish(t, 0, 1, 100)
+	if p := w.nodes[0].Stats().Pushes; p != 2 {
+		t.Errorf("%d pushes for one record to two peers", p)
+	}
+}
+
 func TestSameSeedSameTrace(t *testing.T) {
 	run := func(seed uint64) (uint64, Stats) {
 		g := newTeam(5, true)
