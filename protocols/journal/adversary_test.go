@@ -20,7 +20,9 @@ type victim struct {
 
 func (t *team) victim(tb testing.TB, cfg Config) *victim {
 	tb.Helper()
-	cfg.Self = t.Members[0]
+	if cfg.Self == (protocols.PeerID{}) {
+		cfg.Self = t.Members[0]
+	}
 	n, err := New(t.newLog(tb), cfg)
 	if err != nil {
 		tb.Fatal(err)
@@ -129,7 +131,7 @@ func TestEquivocationIsRefused(t *testing.T) {
 
 func TestStrangersGetNothing(t *testing.T) {
 	g := newTeam(3, true)
-	v := g.victim(t, Config{})
+	v := g.victim(t, Config{Self: g.Members[2]})
 	g.fill(t, v.log, 0, 1, 10)
 	stranger := protocols.PeerID{99}
 	messages := []message{
@@ -139,7 +141,7 @@ func TestStrangersGetNothing(t *testing.T) {
 		{kind: msgNack, nonce: 1, ranges: []span{{1, 10}}},
 	}
 	refused := 0
-	for _, from := range []protocols.PeerID{stranger, g.Members[0]} {
+	for _, from := range []protocols.PeerID{stranger, g.Members[2]} {
 		for _, m := range messages {
 			refused++
 			if sent := v.give(from, m); len(sent) != 0 || v.Held() != 0 || v.log.Len() != 10 || v.stats.Refused != refused {
