@@ -208,7 +208,7 @@ func TestGapFloodIsBounded(t *testing.T) {
 			for _, d := range v.sent {
 				bytes += len(d.Data)
 			}
-			// Eight nacks for each of up to 256 stretches at a time, over two seconds, and a few sessions.
+			// Twelve nacks for each of up to 256 stretches at a time, over two seconds, and a few sessions.
 			if len(v.sent) > 10000 || bytes > 1_000_000 {
 				t.Errorf("2000 lies made the node send %d datagrams, %d bytes", len(v.sent), bytes)
 			}

@@ -68,6 +68,10 @@ const (
 	firstOffered, firstAsked = 200, 2
 	lossMemory               = 20_000
 
+	// nackCopies is how often one nack is sent, Guard apart: with one datagram in twenty lost, two would
+	// let one publish in eighty among a hundred peers wait for the next round.
+	nackCopies = 3
+
 	maxGuard = 64 * time.Millisecond
 	// maxGap is the longest stretch of missing records that is asked for; longer ones are a session's
 	// work.

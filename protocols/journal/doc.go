@@ -17,7 +17,7 @@
 //	B -> A           nack(A, 7..9)
 //	A -> B           push(A, 7..9)
 //
-// A nack is sent twice, and answered up to three times as far as Config.Repair pays for it, so that
+// A nack is sent three times, and answered up to three times as far as Config.Repair pays for it, so that
 // one more loss costs nothing. Without an answer it goes to another member, then to the author again,
 // and in the end a session of anti-entropy takes over, as it does at once for gaps of hundreds of
 // records and for records that fit into no datagram.

@@ -64,6 +64,6 @@ func Example() {
 	fmt.Println("bytes on the wire for each peer", net.Total().WireBytes/10)
 	// Output:
 	// everywhere after 78ms
-	// pushes 10 nacks 4 answers 2 beacons 60
-	// bytes on the wire for each peer 727
+	// pushes 10 nacks 6 answers 2 beacons 60
+	// bytes on the wire for each peer 739
 }

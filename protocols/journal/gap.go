@@ -16,7 +16,7 @@ type ask struct {
 	at     time.Duration
 	sent   time.Duration
 	tries  int
-	repeat bool // the same nack is to be sent once more, in case it gets lost
+	again  int  // how often the same nack is still to be sent, in case it gets lost
 	past   bool // parity over it has come: it is not to wait for more
 	nonce  uint32
 }
@@ -161,31 +161,33 @@ func (n *Node) nack(now time.Duration, k *ask, out *protocols.Output) bool {
 	if total == 0 {
 		return false
 	}
-	if k.repeat {
-		k.repeat = false
-		wait := n.cfg.Retry
-		if n.rtt > 0 {
-			wait = n.rtt + 4*n.rttvar + 4*n.guard
-		}
-		wait <<= max(k.tries-2, 0) // the second goes to somebody else: no reason yet to hold back
-		k.at = k.sent + wait + time.Duration(n.rng.Int64N(int64(wait)/8+1))
-	} else {
-		if k.tries == n.cfg.Asks {
-			n.giveUp(now, k)
-			return false
-		}
+	fresh := k.again == 0
+	switch {
+	case fresh && k.tries == n.cfg.Asks:
+		n.giveUp(now, k)
+		return false
+	case fresh:
 		// Who told knows best; after that anybody may have it, and the teller may be gone.
 		k.target = k.teller
 		if k.tries%2 == 1 {
 			k.target = n.other(k.teller)
 		}
 		n.nonce++
-		k.nonce, k.sent, k.repeat = n.nonce, now, true
+		k.nonce, k.sent, k.again = n.nonce, now, nackCopies
 		k.tries++
+	}
+	if k.again--; k.again > 0 {
 		k.at = now + n.guard
+	} else {
+		wait := n.cfg.Retry
+		if n.rtt > 0 {
+			wait = n.rtt + 4*n.rttvar + 4*n.guard
+		}
+		wait <<= max(k.tries-2, 0) // the second goes to somebody else: no reason yet to hold back
+		k.at = k.sent + wait + time.Duration(n.rng.Int64N(int64(wait)/8+1))
 	}
 	m := message{kind: msgNack, author: uint16(k.author), nonce: k.nonce, ranges: ranges}
-	n.send(k.target, n.seal(&m), !k.repeat, out)
+	n.send(k.target, n.seal(&m), !fresh, out)
 	n.stats.Nacks++
 	return true
 }
