@@ -63,12 +63,12 @@ type Config struct {
 }
 
 const (
-	// A node begins by expecting to be asked for one push in a hundred, and remembers how it was for
+	// A node begins by expecting to be asked for three pushes in a hundred, and remembers how it was for
 	// the last lossMemory pushes or so.
-	firstOffered, firstAsked = 200, 2
+	firstOffered, firstAsked = 200, 6
 	lossMemory               = 20_000
 
-	// nackCopies is how often one nack is sent, Guard apart: with one datagram in twenty lost, two would
+	// nackCopies is how often one nack is sent, the copies 2 and 10 times Guard later: with one datagram in twenty lost, two would
 	// let one publish in eighty among a hundred peers wait for the next round.
 	nackCopies = 3
 

@@ -15,7 +15,7 @@ func examples(g *team) []message {
 		{kind: msgPush, flags: pushAnswer, author: 1, first: 1, count: 1, data: r.AppendStored(nil)},
 		{kind: msgParity, author: 1, first: 1, count: 2, spare: 1, counts: []byte{1, 1}, data: r.AppendStored(nil)},
 		{kind: msgBeacon, flags: beaconCompare, marks: []mark{{0, 0}, {1, 1 << 40}}},
-		{kind: msgNack, author: 1, nonce: 7, ranges: []span{{1, 2}, {4, 9}}},
+		{kind: msgNack, flags: nackRetry, author: 1, nonce: 7, ranges: []span{{1, 2}, {4, 9}}},
 	}
 }
 
@@ -120,6 +120,7 @@ func TestMalformedMessages(t *testing.T) {
 		"beacon of nothing":     {kind: msgBeacon},
 		"beacon out of order":   {kind: msgBeacon, marks: []mark{{1, 1}, {0, 1}}},
 		"beacon with flags":     {kind: msgBeacon, flags: 4, marks: []mark{{1, 1}}},
+		"nack with flags":       {kind: msgNack, flags: 2, ranges: []span{{1, 1}}},
 		"nack of nothing":       {kind: msgNack},
 		"nack of an empty span": {kind: msgNack, ranges: []span{{1, 0}}},
 		"nack of touching":      {kind: msgNack, ranges: []span{{1, 2}, {3, 1}}},

@@ -177,7 +177,8 @@ func (n *Node) nack(now time.Duration, k *ask, out *protocols.Output) bool {
 		k.tries++
 	}
 	if k.again--; k.again > 0 {
-		k.at = now + n.guard
+		// The copies follow in growing steps: where many lost something, all first ones go before them.
+		k.at = now + n.guard<<(2*(nackCopies-k.again)-1)
 	} else {
 		wait := n.cfg.Retry
 		if n.rtt > 0 {
@@ -187,6 +188,9 @@ func (n *Node) nack(now time.Duration, k *ask, out *protocols.Output) bool {
 		k.at = k.sent + wait + time.Duration(n.rng.Int64N(int64(wait)/8+1))
 	}
 	m := message{kind: msgNack, author: uint16(k.author), nonce: k.nonce, ranges: ranges}
+	if k.tries > 1 {
+		m.flags = nackRetry
+	}
 	n.send(k.target, n.seal(&m), !fresh, out)
 	n.stats.Nacks++
 	return true
@@ -209,15 +213,19 @@ func (n *Node) giveUp(now time.Duration, k *ask) {
 // onNack answers with what was asked for, as far as it is here and the allowance of who asks goes.
 func (n *Node) onNack(now time.Duration, from int, m *message, out *protocols.Output) {
 	p := &n.peers[from]
-	if m.nonce == p.nonce {
-		return // the second copy
+	if slices.Contains(p.nonces[:], m.nonce) {
+		return // a copy
 	}
-	p.nonce = m.nonce
+	p.nonces[p.answered%len(p.nonces)] = m.nonce
+	p.answered++
 	if k := int((now - p.refill) / allowancePace); k > 0 {
 		p.tokens = min(p.tokens+k, allowance)
 		p.refill = now
 	}
 	copies := n.copies()
+	if m.flags&nackRetry != 0 {
+		copies = max(copies, 2) // few come so far, and a third round would be long
+	}
 	for _, r := range m.ranges {
 		for r.n > 0 {
 			if p.tokens == 0 {

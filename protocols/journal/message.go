@@ -15,7 +15,7 @@ const (
 	msgNack   byte = 4
 )
 
-// Flags of a push and of a beacon.
+// Flags of a push, of a beacon and of a nack.
 const (
 	pushParity byte = 1 // parity over this datagram and its neighbours will follow
 	pushAnswer byte = 2 // sent because somebody asked
@@ -24,6 +24,8 @@ const (
 	beaconCompare byte = 1 // tell me where you are ahead
 	beaconSync    byte = 2 // what is new does not fit into a datagram: open a session
 	beaconFlags        = beaconCompare | beaconSync
+
+	nackRetry byte = 1 // nobody answered before
 )
 
 const (
@@ -31,7 +33,7 @@ const (
 	parityHeader = 1 + 2 + 8 + 3
 	beaconHeader = 1 + 1 + 1
 	markSize     = 2 + 8
-	nackHeader   = 1 + 2 + 4 + 1
+	nackHeader   = 1 + 1 + 2 + 4 + 1
 	rangeSize    = 8 + 2
 
 	// maxGroup is how many pushes one group of parity covers at most; maxSpare how many parity
@@ -63,7 +65,7 @@ type span struct {
 //	push    1, flags (1), author (2), first number (8), records (1), records in stored form
 //	parity  2, author (2), first number (8), pushes (1), parity datagrams (1), which (1), records of each push (1 each), shard
 //	beacon  3, flags (1), marks (1), each: author (2), number (8)
-//	nack    4, author (2), nonce (4), ranges (1), each: first number (8), records (2)
+//	nack    4, flags (1), author (2), nonce (4), ranges (1), each: first number (8), records (2)
 //
 // Authors are numbered in the order of their names. Marks ascend by author and ranges by number,
 // with room between them, so a message has one encoding only.
@@ -104,6 +106,7 @@ func (m *message) append(dst []byte) []byte {
 		}
 		return dst
 	}
+	dst = append(dst, m.flags)
 	dst = binary.LittleEndian.AppendUint16(dst, m.author)
 	dst = binary.LittleEndian.AppendUint32(dst, m.nonce)
 	dst = append(dst, byte(len(m.ranges)))
@@ -180,13 +183,13 @@ func (m *message) parseBeacon(b []byte) error {
 }
 
 func (m *message) parseNack(b []byte) error {
-	if len(b) < nackHeader || len(b) != nackHeader+rangeSize*int(b[7]) {
+	if len(b) < nackHeader || len(b) != nackHeader+rangeSize*int(b[8]) {
 		return malformed("nack of the wrong length")
 	}
-	if b[7] == 0 || b[7] > maxRanges {
-		return malformed("nack without ranges, or with too many")
+	if m.flags = b[1]; m.flags&^nackRetry != 0 || b[8] == 0 || b[8] > maxRanges {
+		return malformed("nack without ranges or with too many, or with unknown flags")
 	}
-	m.author, m.nonce = binary.LittleEndian.Uint16(b[1:]), binary.LittleEndian.Uint32(b[3:])
+	m.author, m.nonce = binary.LittleEndian.Uint16(b[2:]), binary.LittleEndian.Uint32(b[4:])
 	last, total := uint64(0), 0
 	for b = b[nackHeader:]; len(b) > 0; b = b[rangeSize:] {
 		r := span{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint16(b[8:])}

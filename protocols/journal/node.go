@@ -79,12 +79,14 @@ type Node struct {
 
 // A peer is what is known of a member, by number.
 type peer struct {
-	status  Status
-	nonce   uint32        // of the last nack answered
-	tokens  int           // datagrams that it may ask for
-	refill  time.Duration // when tokens was last right
-	autoAt  time.Duration // not before this is a session opened for its sake
-	autoBad uint          // how many such sessions in a row brought nothing
+	status Status
+	// Of the last nacks answered, as a ring; copies of several may be on their way at one time.
+	nonces   [16]uint32
+	answered int
+	tokens   int           // datagrams that it may ask for
+	refill   time.Duration // when tokens was last right
+	autoAt   time.Duration // not before this is a session opened for its sake
+	autoBad  uint          // how many such sessions in a row brought nothing
 }
 
 // New returns a node for a log, which only the node may change from now on. What the log holds of

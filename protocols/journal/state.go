@@ -43,7 +43,7 @@ func (n *Node) AppendState(dst []byte) []byte {
 	}
 	for i := range n.peers {
 		p := &n.peers[i]
-		put(uint64(p.status.State), uint64(p.tokens), uint64(p.nonce), uint64(p.autoBad))
+		put(uint64(p.status.State), uint64(p.tokens), uint64(p.answered), uint64(p.autoBad))
 	}
 	return dst
 }
