@@ -42,6 +42,14 @@
 // records of a log into runs of 64 KiB, way=memcpy copies the same bytes in the same pieces;
 // JournalApply takes such runs into an empty log. JournalMemory prints in log-B/op what one record
 // takes in a log of 10,000, tables and unused room included.
+// Receipts and sessions have no network; their counts are exact:
+//
+//	signatures/op  signatures made or checked in one call: ReceiptVerify/links=N takes a chain of N
+//	               receipts as it arrives, ReceiptAppend/links=N signs the N-th, ReceiptRefuse gives
+//	               up on a chain of 50 before the first signature
+//	bytes/op       bytes of the encoded chain, or of the one receipt that was appended
+//	sessions       the most sessions that were live at once: SessionCycle/sessions=N is the life of one
+//	               beside N-1 others, SessionExpire/sessions=N that of N which all time out
 //
 // An op in ops/s is one record applied at a replica that lacked it; an op in the units per op is one
 // sync. A sync that does not converge, or applies another number of records than were missing,

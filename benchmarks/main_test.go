@@ -21,6 +21,9 @@ Unit p99-flights better=lower assume=exact
 Unit sends/floor better=lower assume=exact
 Unit log-B/op better=lower assume=exact
 Unit requests better=higher assume=exact
+Unit signatures/op better=lower assume=exact
+Unit bytes/op better=lower assume=exact
+Unit sessions better=higher assume=exact
 `
 
 // The lines are printed with results only: what lists benchmarks reads names and nothing else.
