@@ -33,15 +33,19 @@
 //
 //	requests     publishes in the panel
 //	p50-ns       from the publish until the last of the other peers has a record: over all records
-//	p50-flights  the same as a multiple of the scenario's one-way delay, where it has one; p99 likewise
+//	xlimit-p50   the same divided by the scenario's one-way delay, which is the physical limit, where
+//	             there is one; p99 likewise
 //	sends/floor  datagrams with records, with parity or with answers, for each push that was needed
 //	wire-B/op    bytes on all links for one record, beacons and nacks included
 //
 // JournalCold/peers=3 is three peers with 100 records each that the others lack, and one session for
-// each pair, all begun at once; its times last until all three hold all. JournalEncode cuts the
+// each pair, all begun at once; its times last until all three hold all, for which the physical limit
+// is three delays. JournalEncode cuts the
 // records of a log into runs of 64 KiB, way=memcpy copies the same bytes in the same pieces;
-// JournalApply takes such runs into an empty log. JournalMemory prints in log-B/op what one record
-// takes in a log of 10,000, tables and unused room included.
+// JournalApply takes such runs into an empty log, in cpu-ops/s records per second of the clock.
+// JournalMemory prints in log-B/op what one record takes in a log of 10,000, tables and unused room
+// included.
+//
 // Receipts and sessions have no network; their counts are exact:
 //
 //	signatures/op  signatures made or checked in one call: ReceiptVerify/links=N takes a chain of N

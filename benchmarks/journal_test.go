@@ -189,7 +189,7 @@ func BenchmarkJournalFresh(b *testing.B) {
 						b.ReportMetric(float64(p.requests), "requests")
 						b.ReportMetric(float64(p.sends)/float64(p.pushes), "sends/floor")
 						b.ReportMetric(float64(p.wire)/float64(p.requests*ops), "wire-B/op")
-						flights(b, p.times, s.Options(1).Link.Delay)
+						quantiles(b, p.times, s.Options(1).Link.Delay)
 					})
 				}
 			}
@@ -197,13 +197,13 @@ func BenchmarkJournalFresh(b *testing.B) {
 	}
 }
 
-// flights prints quantiles in nanoseconds and, where there is a delay, as multiples of it.
-func flights(b *testing.B, sorted []time.Duration, delay time.Duration) {
+// quantiles prints them in nanoseconds and, where there is a physical limit, as multiples of it.
+func quantiles(b *testing.B, sorted []time.Duration, limit time.Duration) {
 	for _, percent := range []int{50, 99} {
 		d := rank(sorted, percent)
 		b.ReportMetric(float64(d.Nanoseconds()), fmt.Sprintf("p%d-ns", percent))
-		if delay > 0 {
-			b.ReportMetric(float64(d)/float64(delay), fmt.Sprintf("p%d-flights", percent))
+		if limit > 0 {
+			b.ReportMetric(float64(d)/float64(limit), fmt.Sprintf("xlimit-p%d", percent))
 		}
 	}
 }

@@ -101,6 +101,7 @@ func BenchmarkJournalApply(b *testing.B) {
 					}
 				}
 			}
+			b.ReportMetric(float64(src.Len())*float64(b.N)/b.Elapsed().Seconds(), "cpu-ops/s")
 			if d := l.Digest(); !d.Equal(&want) {
 				b.Fatalf("digest %+v, want %+v", d, want)
 			}

@@ -16,10 +16,11 @@ Unit p50-ns better=lower assume=exact
 Unit p95-ns better=lower assume=exact
 Unit p99-ns better=lower assume=exact
 Unit ops/s better=higher assume=exact
-Unit p50-flights better=lower assume=exact
-Unit p99-flights better=lower assume=exact
+Unit xlimit-p50 better=lower assume=exact
+Unit xlimit-p99 better=lower assume=exact
 Unit sends/floor better=lower assume=exact
 Unit log-B/op better=lower assume=exact
+Unit cpu-ops/s better=higher
 Unit requests better=higher assume=exact
 Unit signatures/op better=lower assume=exact
 Unit bytes/op better=lower assume=exact

@@ -146,7 +146,7 @@ func TestDefectSinglePeerStaysSyncing(t *testing.T) {
 	r := w.only(t, 0)
 	check(t, r, 1)
 	st, _ := w.nodes[0].Status(g.Members[1])
-	if st.State != Synced || st.Applied != 7 || st.Ended != r.Ended || st.Ended < 100*time.Millisecond {
+	if st.State != Synced || st.Applied != 7 || st.Ended != r.Ended || st.Ended < 50*time.Millisecond {
 		t.Errorf("after: %+v", st)
 	}
 	if st, _ := w.nodes[0].Status(g.Members[2]); st.State != Idle {

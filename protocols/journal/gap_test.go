@@ -11,7 +11,7 @@ import (
 // asked lists whom the nacks of a victim went to.
 func (v *victim) asked() (to []protocols.PeerID) {
 	for _, d := range v.sent {
-		if d.Data[protocols.EnvelopeSize] == msgNack {
+		if d.Data[1] == protocols.TypeJournal && d.Data[protocols.EnvelopeSize] == msgNack {
 			to = append(to, d.To)
 		}
 	}
