@@ -40,11 +40,10 @@
 //
 // JournalCold/peers=3 is three peers with 100 records each that the others lack, and one session for
 // each pair, all begun at once; its times last until all three hold all, for which the physical limit
-// is three delays. JournalEncode cuts the
-// records of a log into runs of 64 KiB, way=memcpy copies the same bytes in the same pieces;
-// JournalApply takes such runs into an empty log, in cpu-ops/s records per second of the clock.
-// JournalMemory prints in log-B/op what one record takes in a log of 10,000, tables and unused room
-// included.
+// is three delays. JournalEncode cuts the records of a log into runs of 64 KiB, way=memcpy copies the
+// same bytes in the same pieces; JournalApply takes such runs into an empty log, in cpu-ops/s records
+// per second of the clock. JournalMemory prints in log-B/op what one record takes in a log of 10,000,
+// tables and unused room included.
 //
 // Receipts and sessions have no network; their counts are exact:
 //

@@ -307,7 +307,9 @@ func TestForgedParity(t *testing.T) {
 		if c.held < 4 {
 			// What was lost is asked for.
 			v.pass(20 * time.Millisecond)
-			if !slices.ContainsFunc(v.sent, func(d protocols.Datagram) bool { return d.Data[1] == protocols.TypeJournal && d.Data[protocols.EnvelopeSize] == msgNack }) {
+			if !slices.ContainsFunc(v.sent, func(d protocols.Datagram) bool {
+				return d.Data[1] == protocols.TypeJournal && d.Data[protocols.EnvelopeSize] == msgNack
+			}) {
 				t.Errorf("%s: nobody was asked", c.name)
 			}
 		}
