@@ -126,7 +126,12 @@ func (w *journalRun) act(i int) {
 			}
 		})
 	case 1:
-		w.at(i, func(n *journal.Node, now time.Duration, out *protocols.Output) { n.Cancel(now, out) })
+		w.at(i, func(n *journal.Node, now time.Duration, out *protocols.Output) {
+			n.Cancel(now, out)
+			if w.results(i, n); w.syncs[i] == n {
+				w.broken = fmt.Errorf("peer %d cancelled a sync with all, which goes on", i)
+			}
+		})
 	default:
 		w.publish(i, 1+w.rng.IntN(12), w.rng.IntN(600))
 	}
@@ -190,12 +195,7 @@ func (w *journalRun) check() {
 		if n.Held() > 1000 || n.Sessions() > 64+5 {
 			w.broken = fmt.Errorf("peer %d keeps %d things and %d sessions", i, n.Held(), n.Sessions())
 		}
-		for _, r := range n.TakeResults() {
-			w.syncs[i] = nil
-			if err := sums(&r, len(w.ids)-1); err != nil {
-				w.broken = fmt.Errorf("peer %d: %w", i, err)
-			}
-		}
+		w.results(i, n)
 		if log.Len() == w.lens[i] {
 			continue
 		}
@@ -209,6 +209,16 @@ func (w *journalRun) check() {
 				w.broken = fmt.Errorf("peer %d holds another record %d of %v than was seen before", i, r.Seq, r.Author)
 			}
 			w.first[name] = string(r.Payload)
+		}
+	}
+}
+
+// results checks what syncs with all ended.
+func (w *journalRun) results(i int, n *journal.Node) {
+	for _, r := range n.TakeResults() {
+		w.syncs[i] = nil
+		if err := sums(&r, len(w.ids)-1); err != nil {
+			w.broken = fmt.Errorf("peer %d: %w", i, err)
 		}
 	}
 }
