@@ -66,7 +66,8 @@ func playJournal(r *Run) error {
 	boots := r.Source(forJournalBoots)
 	cfg := journal.Config{
 		Parity: []float64{0, 0.25, 1}[w.rng.IntN(3)], Interval: time.Second,
-		Session: antientropy.Config{Timeout: 20 * time.Second},
+		Concurrent: 1 + w.rng.IntN(3), // so that peers wait for their turn
+		Session:    antientropy.Config{Timeout: 20 * time.Second},
 	}
 	for _, id := range w.ids {
 		err := w.net.AddFunc(id, func(boot int, disk *simnet.Disk) (protocols.Node, error) {
