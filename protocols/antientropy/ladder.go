@@ -22,6 +22,11 @@ const firstCells = 168
 // decide says what to do in our turn.
 func (s *session) decide(now time.Duration, theirs show) error {
 	s.ours = true
+	if s.shown != (show{}) && theirs == s.shown {
+		// Both have shown the same. If our log has grown since, that is for another session.
+		s.conclude(now, nil)
+		return nil
+	}
 	d := s.log.Digest()
 	if mine := d.show(); theirs == mine {
 		return s.agree(now, mine)
