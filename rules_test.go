@@ -75,6 +75,10 @@ var layers = []layer{
 	// The text that benchmarks print is read back as the gate reads it: the format is what joins the two.
 	{dir: "benchmarks", ours: []string{"protocols", "protocols/*"}, foreignT: []string{"golang.org/x/perf/benchfmt"}},
 	{dir: "protocols", tests: []string{"protocols/simnet"}, foreign: []string{"github.com/klauspost/reedsolomon"}},
+	{
+		dir: "protocols/journal", ours: []string{"protocols", "protocols/antientropy"}, tests: []string{"protocols/simnet"},
+		foreign: []string{"github.com/klauspost/reedsolomon"},
+	},
 	{dir: "protocols/signature", ours: []string{"protocols"}, foreign: []string{"filippo.io/edwards25519"}},
 	{dir: "protocols/receipt", ours: []string{"protocols", "protocols/signature"}},
 	{dir: "protocols/antientropy", ours: []string{"protocols", "protocols/cells", "protocols/signature"}, tests: []string{"protocols/simnet"}},

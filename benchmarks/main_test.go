@@ -19,6 +19,8 @@ Unit ops/s better=higher assume=exact
 Unit xlimit-p50 better=lower assume=exact
 Unit xlimit-p99 better=lower assume=exact
 Unit cell-B/diff better=lower assume=exact
+Unit sends/floor better=lower assume=exact
+Unit log-B/op better=lower assume=exact
 Unit cpu-ops/s better=higher
 Unit requests better=higher assume=exact
 Unit signatures/op better=lower assume=exact

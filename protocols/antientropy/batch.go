@@ -100,10 +100,10 @@ func (c *Cursor) AppendBatch(dst []byte, session, number uint64, limit int) ([]b
 		if n > 0 && len(dst)-start+runHeader+len(body) > maxBatchBytes {
 			break
 		}
-		if n > 0 && (h.author < author || h.author == author && h.seq <= seq) {
+		if n > 0 && (h.author < author || h.author == author && recordSeq(body) <= seq) {
 			break // what was asked for in several ways is in order only piece by piece
 		}
-		seq = h.seq
+		seq = recordSeq(body)
 		if n == 0 {
 			dst = append(dst, make([]byte, batchHeader)...)
 		}

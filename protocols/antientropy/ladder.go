@@ -22,6 +22,11 @@ const firstCells = 168
 // decide says what to do in our turn.
 func (s *session) decide(now time.Duration, theirs show) error {
 	s.ours = true
+	if s.shown != (show{}) && theirs == s.shown {
+		// Both have shown the same. If our log has grown since, that is for another session.
+		s.conclude(now, nil)
+		return nil
+	}
 	d := s.log.Digest()
 	if mine := d.show(); theirs == mine {
 		return s.agree(now, mine)
@@ -119,7 +124,7 @@ func (s *session) fromCells(marks, message []byte) error {
 	for _, tail := range g.send[before:] {
 		for _, n := range l.authors[tail.author][tail.next-1 : tail.last] {
 			if n != 0 {
-				l.rest.Remove(l.headers[n-1].short)
+				l.rest.Remove(uint64(l.headers[n-1].short))
 			}
 		}
 	}

@@ -76,9 +76,8 @@ type Log struct {
 
 type header struct {
 	id     [32]byte
-	short  uint64
 	off    uint64
-	seq    uint64
+	short  uint32
 	size   uint32
 	author uint32
 }
@@ -229,7 +228,7 @@ func (l *Log) link(author uint32, id [32]byte, off uint64, body []byte) {
 	seq := recordSeq(body)
 	short := l.short(&id)
 	l.prefix.Add(short)
-	l.headers = append(l.headers, header{id: id, short: short, off: off, seq: seq, size: uint32(len(body)), author: author})
+	l.headers = append(l.headers, header{id: id, short: uint32(short), off: off, size: uint32(len(body)), author: author})
 	n := uint32(len(l.headers))
 	if 4*int(n) > 3*len(l.index) {
 		l.growIndex(2 * int(n))
@@ -250,7 +249,7 @@ func (l *Log) link(author uint32, id [32]byte, off uint64, body []byte) {
 
 func (l *Log) place(n uint32) {
 	mask := uint64(len(l.index) - 1)
-	i := l.headers[n-1].short & mask
+	i := uint64(l.headers[n-1].short) & mask
 	for l.index[i] != 0 {
 		i = (i + 1) & mask
 	}
