@@ -206,7 +206,7 @@ func walkBatch(b []byte, signature bool, f func(author int, body []byte) error) 
 // none. It returns how many were new and how many were held already. The error wraps
 // protocols.ErrVerification.
 func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates int, err error) {
-	l.pending = l.pending[:0]
+	l.pending, l.due = l.pending[:0], l.due[:0]
 	check := newCheck(l.checkBuf, session, number)
 	size := 0
 	err = walkBatch(b, !l.group.Unsigned, func(author int, body []byte) error {
@@ -228,6 +228,9 @@ func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates 
 		return nil
 	})
 	l.checkBuf = check.b
+	if err == nil {
+		err = l.authenticate()
+	}
 	if err != nil {
 		return 0, 0, err
 	}

@@ -131,7 +131,7 @@ func (l *Log) ApplyRun(author int, first uint64, n int, run []byte) (applied int
 
 // verifyRun leaves the records in pending, and returns how many are new.
 func (l *Log) verifyRun(author int, first uint64, n int, run []byte) (fresh int, err error) {
-	l.pending = l.pending[:0]
+	l.pending, l.due = l.pending[:0], l.due[:0]
 	name, rest := &l.members[author], run
 	for i := range n {
 		var body []byte
@@ -153,7 +153,7 @@ func (l *Log) verifyRun(author int, first uint64, n int, run []byte) (fresh int,
 	if len(rest) > 0 || n == 0 {
 		return 0, fmt.Errorf("decode run: %d records and %d bytes left over: %w", n, len(rest), protocols.ErrVerification)
 	}
-	return fresh, nil
+	return fresh, l.authenticate()
 }
 
 // Trim gives back the room that the log has for more records. Growing leaves up to a quarter of the

@@ -57,9 +57,10 @@ func playAntiEntropy(r *Run) error {
 	size := r.PeersBetween(2, 6)
 	a := &antiEntropyRun{Run: r, ids: r.Cast.IDs(size), last: make([]uint64, size), count: make([]uint64, size)}
 	a.group = antientropy.Group{ID: [32]byte{1}, Epoch: r.Seed, Key: [32]byte{byte(r.Seed)}, Members: a.ids}
-	a.group.Unsigned = rng.IntN(20) > 0
+	a.group.Unsigned = rng.IntN(4) > 0
 	// Few cells make ranges of small differences.
 	a.group.Cells = []int{8, 64, 256, 2048}[rng.IntN(4)]
+	a.group.Verifier = r.Cast.Verifier()
 	var err error
 	if a.all, err = antientropy.NewLog(a.group); err != nil {
 		return err
