@@ -228,8 +228,8 @@ func (a *antiEntropyRun) check() error {
 				peer++
 			}
 			switch {
-			case r.Converged && !a.had[peer][d]:
-				return fmt.Errorf("member %d reports success with a digest that member %d never had", i, peer)
+			case r.Converged && !(a.had[peer][r.Digest] && a.had[i][r.Digest]):
+				return fmt.Errorf("member %d reports success with a digest that it or member %d never had", i, peer)
 			case r.Converged != (r.Err == nil) || r.Converged != (r.Outcome != 0):
 				return fmt.Errorf("member %d reports %+v", i, r)
 			case errors.Is(r.Err, protocols.ErrVerification) || errors.Is(r.Err, protocols.ErrVersion):
