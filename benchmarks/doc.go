@@ -26,6 +26,28 @@
 //	p95-ns     the same for 95 %; p99-ns for 99 %. Printed where at least 20 runs lie beyond
 //	ops/s      records applied in all runs, divided by the virtual time of all runs
 //
+// AntiEntropySync tells each channel to expect the loss of its scenario, as one who knows his network
+// would. The others leave the default, 5 %, until they have measured:
+//
+// AntiEntropyLegs/logs=KIND/diffs=N/net=SCENARIO is how close a sync comes to what distance allows.
+// Both replicas hold ten thousand records; N differ, half of them on either side. Logs are whole, each
+// without the other's newest, so that marks tell what differs, or damaged, with half of all numbers
+// missing at both and the differences anywhere, so that only coded cells do. Seeds are 1 to 2000:
+//
+//	xlimit-p50  time until both replicas hold everything, in units of three one-way delays of the
+//	            link, which is the least where each lacks what only the other knows of; median
+//	xlimit-p99  the same for 99 %
+//
+// AntiEntropyFind/logs=KIND/diffs=N is what it costs to find out what differs, without loss or parity:
+//
+//	cell-B/diff  bytes on the link in one sync both ways, less the records in stored form and the
+//	             headers of as many datagrams as they fill, for each difference; mean of 20 keys
+//
+// AntiEntropyReconcile/ops=N is one sync of logs of N records that differ in a hundred which only cells
+// tell, and all that both replicas compute for it; AntiEntropyReconcileMillion has a million, and
+// AntiEntropyReconcileSigned a thousand with signatures.
+// Its cpu-ops/s is records applied per second of one processor, as this machine measures it.
+//
 // JournalFresh/peers=N/ops=B/parity=P/net=SCENARIO is one publish: the first of N peers writes B
 // records of 256 bytes at once, which goes on until the network is at rest. Parity is in percent. Its
 // time in ns/op is what one publish costs the processor, for all peers together. The panel is of 2,000

@@ -40,6 +40,7 @@ type session struct {
 
 	told   told     // what the other side told in its turn
 	level  int      // how to describe the log next
+	misled int      // how often cells contradicted themselves
 	lacks  []uint64 // salted ids to wish for
 	wanted int      // records wished for by id
 	salted *salted
