@@ -20,6 +20,9 @@ Unit p95-2L better=lower assume=exact
 Unit p99-2L better=lower assume=exact
 Unit ops/s better=higher assume=exact
 Unit requests better=higher assume=exact
+Unit signatures/op better=lower assume=exact
+Unit bytes/op better=lower assume=exact
+Unit sessions better=higher assume=exact
 `
 
 // The lines are printed with results only: what lists benchmarks reads names and nothing else.
