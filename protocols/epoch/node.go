@@ -44,6 +44,7 @@ type Node struct {
 	refused  int
 	err      error
 	scratch  []byte
+	incoming message // being handled: kept to save its allocation
 }
 
 // An effort is a proposal of this node's own.
