@@ -4,9 +4,9 @@
 // # What is counted
 //
 // Benchmarks of computation (AntiEntropyCreate, DigestCreate, DigestInsert, DigestCompare, AntiEntropyApply,
-// AntiEntropyLoad, JournalEncode, JournalApply) print the time, bytes and allocations of one call as Go
-// does. An ops= key says how many records one call is about, and MB/s how fast it goes through their
-// bytes.
+// AntiEntropyLoad, JournalEncode, JournalApply, EpochCreate, EpochConfirm, EpochCleanup) print the time,
+// bytes and allocations of one call as Go does. An ops= key says how many records one call is about, and
+// MB/s how fast it goes through their bytes.
 //
 // AntiEntropySync/ops=N/net=SCENARIO is one sync of two replicas over the simulated network. Both
 // share a history; each holds records of its own that the other lacks: N records exist altogether,
@@ -75,6 +75,19 @@
 //	bytes/op       bytes of the encoded chain, or of the one receipt that was appended
 //	sessions       the most sessions that were live at once: SessionCycle/sessions=N is the life of one
 //	               beside N-1 others, SessionExpire/sessions=N that of N which all time out
+//
+// EpochBegin/peers=N/votes=WAY/net=SCENARIO is one epoch of N members, proposed by its owner. Votes go
+// to all (direct), or to the square root of N members, who send the certificate on (relayed). ns/op is
+// what the second epoch on a network costs the processor for all members and the network together, up
+// to when all are silent. No signature is made or checked in it: each was before, and is remembered;
+// looking it up is counted. The units of the panel are as above, but that
+//
+//	p50-ns    is until the last member holds the certificate; p95-ns and p99-ns too
+//	p50-2L    the same in multiples of two one-way delays; not printed where there is no delay
+//	msgs/op   counts what is sent twice on purpose once
+//
+// EpochConfirm is five votes of ten members, which make a certificate, with their signatures checked
+// for real; EpochCreate makes a member, EpochCleanup ends a proposal whose time is over.
 //
 // An op in ops/s is one record applied at a replica that lacked it; an op in the units per op is one
 // sync. A sync that does not converge, or applies another number of records than were missing,
