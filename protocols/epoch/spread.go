@@ -37,7 +37,7 @@ func (n *Node) hand(heard []bool, out *protocols.Output) {
 		}
 		for i := range n.g.Len() {
 			at := (i - owner + n.g.Len()) % n.g.Len() % k
-			if i != n.self && (j-at+k)%k < paths {
+			if i != n.self && (at-j+k)%k < paths {
 				n.sendCertificate(out, i, 0)
 			}
 		}

@@ -110,7 +110,9 @@ type Cast struct {
 	keys []ed25519.PrivateKey
 	ids  []protocols.PeerID
 	memo signature.Memo
-	made map[saying]quorum.Vote
+
+	group *quorum.Group // of the votes made
+	made  map[saying]quorum.Vote
 }
 
 // A saying is a statement by a peer.
@@ -118,9 +120,6 @@ type saying struct {
 	peer      int
 	statement quorum.Statement
 }
-
-// sayingsKept bounds how many signatures a cast remembers.
-const sayingsKept = 1 << 14
 
 // Key returns the private key of the i-th peer.
 func (c *Cast) Key(i int) ed25519.PrivateKey {
@@ -144,6 +143,10 @@ func (c *Cast) ID(i int) protocols.PeerID {
 // Sign returns the i-th peer's vote for a statement of a group. It is made once, and the verifier need
 // not be asked what it knows: that the peer made it.
 func (c *Cast) Sign(g *quorum.Group, i int, s quorum.Statement) (quorum.Vote, error) {
+	if c.group != g {
+		// Two groups can have one id, and members other places in them.
+		c.group, c.made = g, make(map[saying]quorum.Vote)
+	}
 	if v, ok := c.made[saying{i, s}]; ok {
 		return v, nil
 	}
@@ -153,9 +156,6 @@ func (c *Cast) Sign(g *quorum.Group, i int, s quorum.Statement) (quorum.Vote, er
 	}
 	c.Verifier()
 	c.memo.Note(signature.Check{Key: c.ID(i), Message: s[:], Signature: v.Signature[:]})
-	if len(c.made) >= sayingsKept || c.made == nil {
-		c.made = make(map[saying]quorum.Vote)
-	}
 	c.made[saying{i, s}] = v
 	return v, nil
 }
