@@ -13,8 +13,8 @@
 //	leg 2  all    -> all  vote
 //
 // In groups above Config.Direct votes go to the square root of as many members, who send the
-// certificate on, four to each member, in a third leg. Any other member that proposes tells all what it wishes (one more
-// leg), and the owner takes it up.
+// certificate on, four to each member, in a third leg. Any other member that proposes tells all what
+// it wishes (one more leg), and the owner takes it up.
 //
 // What is lost is repeated: a member without a certificate repeats its vote to those it has not heard
 // of, and they answer with theirs or with the certificate, in parts of 16 votes. After two tries it

@@ -13,14 +13,14 @@ func (n *Node) AppendState(dst []byte) []byte {
 	for _, at := range []time.Duration{r.retryAt, r.until, r.wishEnd, n.beaconAt, n.askedAt} {
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(at-n.now))
 	}
-	dst = append(dst, byte(r.tries), flag(r.active))
+	dst = append(dst, byte(r.tries), bit(r.active))
 	if n.mine != nil {
 		dst = append(dst, n.mine.id[:]...)
 	}
 	if s := n.spread; s != nil {
 		dst = append(dst, byte(s.tries))
 		for _, h := range s.heard {
-			dst = append(dst, flag(h))
+			dst = append(dst, bit(h))
 		}
 	}
 	return dst
@@ -31,12 +31,12 @@ func (n *Node) appendState(dst []byte) []byte {
 	r := &n.race
 	dst = binary.LittleEndian.AppendUint64(dst, n.epoch)
 	dst = binary.LittleEndian.AppendUint32(dst, r.round)
-	dst = append(dst, flag(n.err != nil), flag(r.wish != nil))
+	dst = append(dst, bit(n.err != nil), bit(r.wish != nil))
 	dst = append(dst, r.wishID[:]...)
 	dst = appendValue(appendValue(dst, r.last), r.pending)
 	for i := range r.ballots {
 		b, p := &r.ballots[i], &r.reports[i]
-		dst = append(appendValue(dst, b.v), flag(b.checked), flag(r.faulty[i]), flag(p.held))
+		dst = append(appendValue(dst, b.v), bit(b.checked), bit(r.faulty[i]), bit(p.held))
 		dst = appendValue(binary.LittleEndian.AppendUint32(dst, p.round), p.v)
 	}
 	for i, p := range n.parts {
@@ -55,11 +55,11 @@ func appendValue(dst []byte, v *value) []byte {
 	if v == nil {
 		return append(dst, 0)
 	}
-	dst = binary.LittleEndian.AppendUint32(append(dst, 1, flag(v.vouched)), v.round)
+	dst = binary.LittleEndian.AppendUint32(append(dst, 1, bit(v.vouched)), v.round)
 	return append(dst, v.id[:8]...)
 }
 
-func flag(b bool) byte {
+func bit(b bool) byte {
 	if b {
 		return 1
 	}
