@@ -178,7 +178,7 @@ func (n *Node) open(now time.Duration, peer protocols.PeerID, id uint64, initiat
 	s := &session{
 		log: n.log, cfg: &n.cfg, peer: peer, id: id, initiator: initiator,
 		ch:      protocols.NewChannel(n.cfg.Channel, protocols.TypeAntiEntropy, peer, id, rng),
-		started: now, deadline: now + n.cfg.Timeout,
+		started: now, deadline: now + n.cfg.Timeout, compactions: n.log.compactions,
 	}
 	n.sessions = append(n.sessions, s)
 	return s
@@ -293,6 +293,8 @@ func resetCode(err error) byte {
 		return 0
 	case errors.Is(err, protocols.ErrVerification):
 		return protocols.ResetRefused
+	case errors.Is(err, protocols.ErrPruned):
+		return protocols.ResetPruned
 	case errors.Is(err, protocols.ErrVersion):
 		return protocols.ResetVersion
 	case errors.Is(err, protocols.ErrExhausted):

@@ -70,6 +70,8 @@ type session struct {
 	told  bool
 	err   error
 	ended time.Duration
+
+	compactions int // of the log when the session began
 }
 
 func (s *session) result() Result {
@@ -119,6 +121,9 @@ func (s *session) sendDigest(kind byte) error {
 
 // handle takes one whole message.
 func (s *session) handle(now time.Duration, b []byte) error {
+	if err := s.sameNumbers(); err != nil {
+		return err
+	}
 	m, err := parseMessage(b)
 	if err != nil {
 		return fmt.Errorf("sync with %v: %w", s.peer, err)
@@ -179,6 +184,9 @@ func (s *session) onSummary(now time.Duration, m *message) error {
 	}
 	s.stage = exchange
 	s.cursor, s.planned = s.log.Since(m.marks), true
+	if err := s.cursor.Err(); err != nil {
+		return fmt.Errorf("sync with %v: %w", s.peer, err)
+	}
 	return nil
 }
 
@@ -302,6 +310,9 @@ func (s *session) onWant(m *message) error {
 
 // pump queues messages while the channel has room.
 func (s *session) pump() error {
+	if err := s.sameNumbers(); err != nil {
+		return err
+	}
 	for s.ch.Room() {
 		switch {
 		case s.initiator && s.listing:

@@ -1,0 +1,190 @@
+package antientropy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/perfgate/perfgate/protocols"
+)
+
+// A Compactor prunes a log while it is in use. Each step copies a little of what stays into new
+// memory; between steps the log takes records as always. The last step exchanges the memory, which
+// costs the same however large the log is. Dropping a compactor before that changes nothing.
+//
+// First it looks at everything at or below the cut, to find what still says something, then it copies
+// that, then what lies above the cut, up to the record added last.
+type Compactor struct {
+	log     *Log
+	cut     Frontier
+	reducer reducer
+	floor   Digest
+	next    *Log // the new memory
+	stage   int
+	author  int
+	at      int // within the author's records, or among all headers
+	began   int // compactions when it began
+	copied  int64
+	most    int
+}
+
+const (
+	stageLook = iota
+	stagePrepare
+	stageKeep
+	stageRest
+	stageDone
+)
+
+// headerBytes is what looking at or copying a header counts for.
+const headerBytes = 64
+
+// NewCompactor returns what prunes the log at a frontier. The errors are those of Log.DigestAt: holes
+// below the frontier forbid pruning.
+func NewCompactor(l *Log, f Frontier) (*Compactor, error) {
+	if err := l.checkCut(f); err != nil {
+		return nil, fmt.Errorf("compact log: %w", err)
+	}
+	return &Compactor{log: l, cut: slices.Clone(f), reducer: newReducer(), floor: l.floor, began: l.compactions}, nil
+}
+
+// Copied is how many bytes all steps together looked at or copied, and the most of any one step.
+func (c *Compactor) Copied() (total int64, most int) { return c.copied, c.most }
+
+// Step does about budget bytes of work, never more than one record over it, and reports whether the
+// log is pruned now. The error wraps protocols.ErrExhausted when the log was compacted or restored
+// otherwise meanwhile; this compactor is then of no more use.
+func (c *Compactor) Step(budget int) (done bool, err error) {
+	if c.stage == stageDone {
+		return true, nil
+	}
+	if c.began != c.log.compactions {
+		return false, fmt.Errorf("compact log: it was compacted by somebody else: %w", protocols.ErrExhausted)
+	}
+	spent := 0
+	for spent < budget && c.stage != stageDone {
+		switch c.stage {
+		case stageLook, stageKeep:
+			h := c.below()
+			if h < 0 {
+				c.stage++
+				c.author, c.at = 0, 0
+				continue
+			}
+			spent += c.one(uint32(h))
+		case stagePrepare:
+			spent += c.prepare()
+			c.stage++
+		case stageRest:
+			if c.at == len(c.log.headers) {
+				c.exchange()
+				continue
+			}
+			h := &c.log.headers[c.at]
+			spent += headerBytes
+			if h.seq > c.cut[h.author] {
+				spent += c.copy(uint32(c.at))
+			}
+			c.at++
+		}
+	}
+	c.copied += int64(spent)
+	c.most = max(c.most, spent)
+	return c.stage == stageDone, nil
+}
+
+// below returns the next header at or below the cut, or -1.
+func (c *Compactor) below() int {
+	for ; c.author < len(c.cut); c.author, c.at = c.author+1, 0 {
+		k := c.log.kept[c.author]
+		if c.at < len(k) {
+			c.at++
+			return int(k[c.at-1] - 1)
+		}
+		t := c.log.authors[c.author][:c.cut[c.author]-c.log.base[c.author]]
+		if i := c.at - len(k); i < len(t) {
+			c.at++
+			return int(t[i] - 1)
+		}
+	}
+	return -1
+}
+
+// one looks at a header at or below the cut, or copies it if it stays.
+func (c *Compactor) one(h uint32) int {
+	l := c.log
+	if c.stage == stageKeep {
+		if c.reducer.keeps(l, h) {
+			return headerBytes + c.copy(h)
+		}
+		return headerBytes
+	}
+	c.reducer.note(l, h)
+	if x := &l.headers[h]; x.seq > l.base[x.author] {
+		e := l.key.element(&x.id)
+		c.floor.sum(Kind(l.body(int(h))[0])).add(&e)
+	}
+	return headerBytes
+}
+
+// prepare allocates the tables, with a little to spare for what is added meanwhile.
+func (c *Compactor) prepare() int {
+	l := c.log
+	n := len(c.reducer.facts)
+	next := &Log{group: l.group, key: l.key, authors: make([][]uint32, len(l.members)), past: newPast(len(l.members), l.group.Epoch)}
+	next.base, next.whole = slices.Clone(c.cut), slices.Clone(c.cut)
+	for a := range next.authors {
+		above := int(l.high(uint32(a)) - c.cut[a])
+		next.authors[a] = make([]uint32, 0, above+above/32)
+		n += above
+	}
+	n += n/32 + 16
+	next.headers = make([]header, 0, n)
+	next.growIndex(n)
+	if l.arena.used > 4*lastSegment {
+		next.arena.reserve(lastSegment) // the small ones to begin with would be a waste
+	}
+	c.next = next
+	return headerBytes*n + 4*len(next.index)
+}
+
+func (c *Compactor) copy(h uint32) int {
+	x, body := &c.log.headers[h], c.log.body(int(h))
+	c.next.attach(x.author, x.id, c.next.arena.add(body), body)
+	return headerBytes + len(body)
+}
+
+// exchange gives the log its new memory.
+func (c *Compactor) exchange() {
+	l, n := c.log, c.next
+	l.arena, l.headers, l.index, l.authors = n.arena, n.headers, n.index, n.authors
+	n.floor, n.compactions = c.floor, l.compactions+1
+	l.past = n.past
+	c.stage, c.next, c.reducer = stageDone, nil, reducer{}
+}
+
+// Prune drops, in one go, all records at or below a frontier that say nothing any more: what is left
+// of them are the facts that state the value of a key and the capabilities that still take something
+// away. The digest stays that of everything ever held. It returns how many records are gone; the
+// errors are those of DigestAt.
+func (l *Log) Prune(f Frontier) (dropped int, err error) {
+	before := l.Len()
+	c, err := NewCompactor(l, f)
+	if err != nil {
+		return 0, err
+	}
+	for done := false; !done; {
+		if done, err = c.Step(1 << 30); err != nil {
+			return 0, err
+		}
+	}
+	return before - l.Len(), nil
+}
+
+// Memory is how many bytes the log takes: its records and its tables, used or reserved.
+func (l *Log) Memory() int {
+	n := l.arena.size() + headerBytes*cap(l.headers) + 4*cap(l.index)
+	for a := range l.authors {
+		n += 4 * (cap(l.authors[a]) + cap(l.kept[a]))
+	}
+	return n
+}

@@ -1,0 +1,182 @@
+package antientropy
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/perfgate/perfgate/protocols"
+)
+
+// AppendCut appends everything at or below a frontier that a log needs to go on from there, in its one
+// encoding:
+//
+//	members (2), frontier (8 each), digest (128), runs (2), each run: member (2), records (4), records in stored form
+//
+// The errors are those of DigestAt.
+func (l *Log) AppendCut(dst []byte, f Frontier) ([]byte, error) {
+	d, err := l.DigestAt(f)
+	if err != nil {
+		return dst, err
+	}
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(f)))
+	for _, n := range f {
+		dst = binary.LittleEndian.AppendUint64(dst, n)
+	}
+	dst = d.append(dst)
+	runsAt, runs, countAt := len(dst), uint16(0), 0
+	dst = append(dst, 0, 0)
+	author := ^uint32(0)
+	l.retained(f, func(header uint32) {
+		h := &l.headers[header]
+		if h.author != author {
+			author = h.author
+			runs++
+			dst = binary.LittleEndian.AppendUint16(dst, uint16(author))
+			countAt = len(dst)
+			dst = append(dst, 0, 0, 0, 0)
+		}
+		dst = append(dst, l.body(int(header))...)
+		binary.LittleEndian.PutUint32(dst[countAt:], binary.LittleEndian.Uint32(dst[countAt:])+1)
+	})
+	binary.LittleEndian.PutUint16(dst[runsAt:], runs)
+	return dst, nil
+}
+
+// A cutRecordRef is one record of an encoded cut.
+type cutRecordRef struct {
+	author uint32
+	id     [32]byte
+	body   []byte
+}
+
+// parseCut decodes what AppendCut made and calls f for every record, in order. What parses re-encodes
+// to the same bytes. It checks the form alone.
+func parseCut(b []byte, members int, signature bool, f func(author uint32, body []byte) error) (Frontier, Digest, error) {
+	bad := func(what string) (Frontier, Digest, error) {
+		return nil, Digest{}, fmt.Errorf("decode cut: %s: %w", what, protocols.ErrVerification)
+	}
+	if len(b) < 2 || int(binary.LittleEndian.Uint16(b)) != members || len(b) < 2+8*members+digestSize+2 {
+		return bad("cut short, or of another number of members")
+	}
+	b = b[2:]
+	frontier := make(Frontier, members)
+	for i := range frontier {
+		frontier[i] = binary.LittleEndian.Uint64(b)
+		b = b[8:]
+	}
+	d := parseDigest(b)
+	runs := int(binary.LittleEndian.Uint16(b[digestSize:]))
+	b = b[digestSize+2:]
+	last := -1
+	for range runs {
+		if len(b) < 6 {
+			return bad("run cut short")
+		}
+		author, n := int(binary.LittleEndian.Uint16(b)), binary.LittleEndian.Uint32(b[2:])
+		b = b[6:]
+		if author <= last || author >= members || n == 0 {
+			return bad("members out of order, or a run of none")
+		}
+		last = author
+		seq := uint64(0)
+		for range n {
+			body, rest, err := cutRecord(b, signature)
+			if err != nil {
+				return nil, Digest{}, err
+			}
+			if recordSeq(body) <= seq || recordSeq(body) > frontier[author] {
+				return bad("numbers out of order or past the frontier")
+			}
+			seq, b = recordSeq(body), rest
+			if err := f(uint32(author), body); err != nil {
+				return nil, Digest{}, err
+			}
+		}
+	}
+	if len(b) > 0 {
+		return bad("bytes left over")
+	}
+	return frontier, d, nil
+}
+
+// ReadCut checks an encoded cut and returns what it says. The root is computed from the bytes, so that
+// comparing it with one that was agreed on proves every byte. The log is not touched, and only its
+// group matters. The error wraps protocols.ErrVerification.
+func (l *Log) ReadCut(b []byte) (Cut, error) {
+	c, _, err := l.readCut(b)
+	return c, err
+}
+
+func (l *Log) readCut(b []byte) (Cut, []cutRecordRef, error) {
+	var c Cut
+	var ids []byte
+	var records []cutRecordRef
+	var err error
+	c.Frontier, c.Digest, err = parseCut(b, len(l.members), !l.group.Unsigned, func(author uint32, body []byte) error {
+		size := len(body)
+		if !l.group.Unsigned {
+			size -= signatureSize
+		}
+		l.scratch = signed(l.scratch[:0], &l.tag, &l.members[author], body[:size])
+		id := sha256.Sum256(l.scratch)
+		if !l.group.Unsigned && !ed25519.Verify(l.members[author][:], l.scratch, body[size:]) {
+			return fmt.Errorf("verify record %d of %v: the signature is not the author's: %w", recordSeq(body), l.members[author], protocols.ErrVerification)
+		}
+		ids = append(ids, id[:]...)
+		records = append(records, cutRecordRef{author, id, body})
+		c.Records++
+		c.Bytes += len(body)
+		return nil
+	})
+	if err != nil {
+		return Cut{}, nil, err
+	}
+	if c.Digest.Epoch != l.group.Epoch {
+		return Cut{}, nil, fmt.Errorf("read cut of epoch %d in epoch %d: %w", c.Digest.Epoch, l.group.Epoch, protocols.ErrVersion)
+	}
+	c.Root = cutRoot(c.Frontier, &c.Digest, ids)
+	return c, records, nil
+}
+
+// Restore makes the log one that holds the cut, pruned at its frontier, and of what it held before all
+// that lies above. Root is what was agreed on; the cut must prove it. All or nothing changes. The
+// error wraps protocols.ErrVerification, or ErrVersion when the log is pruned above the cut or keyed
+// for another epoch.
+func (l *Log) Restore(b []byte, root [32]byte) (Cut, error) {
+	c, records, err := l.readCut(b)
+	switch {
+	case err != nil:
+		return Cut{}, fmt.Errorf("restore log: %w", err)
+	case c.Root != root:
+		return Cut{}, fmt.Errorf("restore log: the cut is not the one agreed on: %w", protocols.ErrVerification)
+	case !c.Frontier.Covers(l.base):
+		return Cut{}, fmt.Errorf("restore log: it is pruned above the cut already: %w", protocols.ErrVersion)
+	}
+	for i := range records {
+		r := &records[i]
+		if n := l.slot(r.author, recordSeq(r.body)); n != 0 && l.headers[n-1].id != r.id {
+			return Cut{}, fmt.Errorf("restore log: record %d of %v is held with another content: %w", recordSeq(r.body), l.members[r.author], protocols.ErrVerification)
+		}
+	}
+	next := &Log{authors: make([][]uint32, len(l.members)), past: newPast(len(l.members), l.group.Epoch)}
+	next.base, next.whole = slices.Clone(c.Frontier), slices.Clone(c.Frontier)
+	for i := range records {
+		r := &records[i]
+		next.attach(r.author, r.id, next.arena.add(r.body), r.body)
+	}
+	digest := c.Digest
+	for i := range l.headers {
+		if h := &l.headers[i]; h.seq > c.Frontier[h.author] {
+			body := l.body(i)
+			next.attach(h.author, h.id, next.arena.add(body), body)
+			e := l.key.element(&h.id)
+			digest.sum(Kind(body[0])).add(&e)
+		}
+	}
+	next.floor, next.compactions = c.Digest, l.compactions+1
+	l.arena, l.headers, l.index, l.authors, l.past, l.digest = next.arena, next.headers, next.index, next.authors, next.past, digest
+	return c, nil
+}
