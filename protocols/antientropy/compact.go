@@ -14,6 +14,7 @@ import (
 // First it looks at everything at or below the cut, to find what still says something, then it copies
 // that, then what lies above the cut, up to the record added last.
 type Compactor struct {
+	sink    Sink
 	log     *Log
 	cut     Frontier
 	reducer reducer
@@ -25,12 +26,30 @@ type Compactor struct {
 	began   int // compactions when it began
 	copied  int64
 	most    int
+
+	// For the sink.
+	piece []byte
+	ids   []byte
+	keep  bool
+	ended bool
+}
+
+// A Sink takes what a Compactor finds at or below the cut while it works, in the encoding of
+// Log.AppendCut, piece by piece. The slices are valid during the call only.
+type Sink interface {
+	// Write takes the next piece. After an error the step ends with it, and the next step tries the
+	// same piece again.
+	Write(piece []byte) error
+	// Close is called once all is written, with what the log found the cut to be, before anything is
+	// dropped. After an error nothing is dropped, and the next step calls it again.
+	Close(c Cut) error
 }
 
 const (
 	stageLook = iota
 	stagePrepare
 	stageKeep
+	stageClose
 	stageRest
 	stageDone
 )
@@ -40,11 +59,13 @@ const headerBytes = 64
 
 // NewCompactor returns what prunes the log at a frontier. The errors are those of Log.DigestAt: holes
 // below the frontier forbid pruning.
-func NewCompactor(l *Log, f Frontier) (*Compactor, error) {
+//
+// With a sink, nothing is dropped before the sink has closed without an error; it may be nil.
+func NewCompactor(l *Log, f Frontier, sink Sink) (*Compactor, error) {
 	if err := l.checkCut(f); err != nil {
 		return nil, fmt.Errorf("compact log: %w", err)
 	}
-	return &Compactor{log: l, cut: slices.Clone(f), reducer: newReducer(), floor: l.floor, began: l.compactions}, nil
+	return &Compactor{sink: sink, log: l, cut: slices.Clone(f), reducer: newReducer(), floor: l.floor, began: l.compactions}, nil
 }
 
 // Copied is how many bytes all steps together looked at or copied, and the most of any one step.
@@ -70,9 +91,25 @@ func (c *Compactor) Step(budget int) (done bool, err error) {
 				c.author, c.at = 0, 0
 				continue
 			}
-			spent += c.one(uint32(h))
+			n, err := c.one(uint32(h))
+			if err != nil {
+				c.at--
+				return false, err
+			}
+			spent += n
 		case stagePrepare:
+			if c.sink != nil {
+				c.piece = appendCutHead(c.piece[:0], c.cut, &c.floor)
+				if err := c.sink.Write(c.piece); err != nil {
+					return false, err
+				}
+			}
 			spent += c.prepare()
+			c.stage++
+		case stageClose:
+			if err := c.closeSink(); err != nil {
+				return false, err
+			}
 			c.stage++
 		case stageRest:
 			if c.at == len(c.log.headers) {
@@ -110,20 +147,45 @@ func (c *Compactor) below() int {
 }
 
 // one looks at a header at or below the cut, or copies it if it stays.
-func (c *Compactor) one(h uint32) int {
+func (c *Compactor) one(h uint32) (int, error) {
 	l := c.log
 	if c.stage == stageKeep {
-		if c.reducer.keeps(l, h) {
-			return headerBytes + c.copy(h)
+		// Asking twice would get another answer, should the sink have failed in between.
+		if !c.keep && !c.reducer.keeps(l, h) {
+			return headerBytes, nil
 		}
-		return headerBytes
+		c.keep = true
+		if c.sink != nil {
+			c.piece = appendCutRecord(c.piece[:0], l.headers[h].author, l.body(int(h)))
+			if err := c.sink.Write(c.piece); err != nil {
+				return 0, err
+			}
+			c.ids = append(c.ids, l.headers[h].id[:]...)
+		}
+		c.keep = false
+		return headerBytes + c.copy(h), nil
 	}
 	c.reducer.note(l, h)
 	if x := &l.headers[h]; x.seq > l.base[x.author] {
 		e := l.key.element(&x.id)
 		c.floor.sum(Kind(l.body(int(h))[0])).add(&e)
 	}
-	return headerBytes
+	return headerBytes, nil
+}
+
+// closeSink writes the end. The piece is made by the first attempt only.
+func (c *Compactor) closeSink() error {
+	if c.sink == nil {
+		return nil
+	}
+	n := len(c.ids) / 32
+	if !c.ended {
+		if err := c.sink.Write(appendCutEnd(c.piece[:0], uint32(n))); err != nil {
+			return err
+		}
+		c.ended = true
+	}
+	return c.sink.Close(Cut{Frontier: c.cut, Digest: c.floor, Root: cutRoot(c.cut, &c.floor, c.ids), Records: n, Bytes: c.next.arena.used})
 }
 
 // prepare allocates the tables, with a little to spare for what is added meanwhile.
@@ -159,7 +221,7 @@ func (c *Compactor) exchange() {
 	l.arena, l.headers, l.index, l.authors = n.arena, n.headers, n.index, n.authors
 	n.floor, n.compactions = c.floor, l.compactions+1
 	l.past = n.past
-	c.stage, c.next, c.reducer = stageDone, nil, reducer{}
+	c.stage, c.next, c.reducer, c.ids = stageDone, nil, reducer{}, nil
 }
 
 // Prune drops, in one go, all records at or below a frontier that say nothing any more: what is left
@@ -168,7 +230,7 @@ func (c *Compactor) exchange() {
 // errors are those of DigestAt.
 func (l *Log) Prune(f Frontier) (dropped int, err error) {
 	before := l.Len()
-	c, err := NewCompactor(l, f)
+	c, err := NewCompactor(l, f, nil)
 	if err != nil {
 		return 0, err
 	}

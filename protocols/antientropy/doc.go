@@ -33,7 +33,7 @@
 // # What it does not do
 //
 // It does not say when to sync with whom, authenticate the sender of a datagram (the transport's
-// work), hide how many records a replica has, or remove records. One session may be served while
+// work), hide how many records a replica has, or say what may be pruned. One session may be served while
 // others change the log: digests are of the moment in which they are sent.
 //
 // # Pruning

@@ -2,7 +2,6 @@ package antientropy
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"slices"
 	"testing"
@@ -88,7 +87,7 @@ func TestPrunedLogsAnswerAsFullOnes(t *testing.T) {
 					}
 				case "begin":
 					var err error
-					if c, err = NewCompactor(pruned, drawCut(rt, pruned)); err != nil {
+					if c, err = NewCompactor(pruned, drawCut(rt, pruned), nil); err != nil {
 						rt.Fatal(err)
 					}
 				case "step":
@@ -326,32 +325,17 @@ func FuzzParseCut(f *testing.F) {
 	}
 	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		type run struct {
-			author  uint32
-			records []byte
-			n       uint32
-		}
-		var runs []run
+		var again []byte
+		n := uint32(0)
 		frontier, d, err := parseCut(b, 2, false, func(author uint32, body []byte) error {
-			if n := len(runs); n == 0 || runs[n-1].author != author {
-				runs = append(runs, run{author: author})
-			}
-			r := &runs[len(runs)-1]
-			r.records, r.n = append(r.records, body...), r.n+1
+			again = appendCutRecord(again, author, body)
+			n++
 			return nil
 		})
 		if err != nil {
 			return
 		}
-		again := binary.LittleEndian.AppendUint16(nil, 2)
-		for _, n := range frontier {
-			again = binary.LittleEndian.AppendUint64(again, n)
-		}
-		again = binary.LittleEndian.AppendUint16(d.append(again), uint16(len(runs)))
-		for _, r := range runs {
-			again = binary.LittleEndian.AppendUint16(again, uint16(r.author))
-			again = append(binary.LittleEndian.AppendUint32(again, r.n), r.records...)
-		}
+		again = appendCutEnd(append(appendCutHead(nil, frontier, &d), again...), n)
 		if !bytes.Equal(again, b) {
 			t.Errorf("%x re-encodes to %x", b, again)
 		}
@@ -372,7 +356,7 @@ func TestCompactionIsSliced(t *testing.T) {
 	}
 	f := make(Frontier, 2)
 	f[l.number[g.Members[0]]] = n / 2
-	c, err := NewCompactor(l, f)
+	c, err := NewCompactor(l, f, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -392,5 +376,72 @@ func TestCompactionIsSliced(t *testing.T) {
 	}
 	if ratio := float64(l.Memory()) / float64(l.Bytes()); l.Len() != n/2 || ratio > 1.05 {
 		t.Errorf("%d records in %d bytes take %d bytes, ratio %.3f", l.Len(), l.Bytes(), l.Memory(), ratio)
+	}
+}
+
+// A moody sink fails every other time.
+type moodySink struct {
+	b     []byte
+	cut   Cut
+	calls int
+}
+
+func (s *moodySink) mood() error {
+	if s.calls++; s.calls%2 == 1 {
+		return protocols.ErrExhausted
+	}
+	return nil
+}
+
+func (s *moodySink) Write(b []byte) error {
+	if err := s.mood(); err != nil {
+		return err
+	}
+	s.b = append(s.b, b...)
+	return nil
+}
+
+func (s *moodySink) Close(c Cut) error {
+	s.cut = c
+	return s.mood()
+}
+
+// What a compactor tells its sink is the cut, however often the sink fails; and while it fails
+// nothing is dropped.
+func TestSinkGetsTheCut(t *testing.T) {
+	g := newTeam(3, true)
+	l := g.log(t)
+	for a := range 3 {
+		for seq := uint64(1); seq <= 40; seq++ {
+			if _, err := l.Insert(g.draft(a, seq)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	f := Frontier{30, 40, 20}
+	want, err := l.AppendCut(nil, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := l.CutAt(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &moodySink{}
+	c, err := NewCompactor(l, f, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; ; i++ {
+		done, err := c.Step(100)
+		if err != nil && (!errors.Is(err, protocols.ErrExhausted) || l.Len() != 120) {
+			t.Fatalf("%v, %d records", err, l.Len())
+		}
+		if done {
+			break
+		}
+	}
+	if !bytes.Equal(s.b, want) || s.cut.Root != at.Root || s.cut.Digest != at.Digest || s.cut.Records != at.Records || s.cut.Bytes != at.Bytes || l.Len() != at.Records+30 {
+		t.Errorf("the sink got %+v in %d bytes, want %+v in %d", s.cut, len(s.b), at, len(want))
 	}
 }

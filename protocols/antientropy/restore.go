@@ -13,7 +13,8 @@ import (
 // AppendCut appends everything at or below a frontier that a log needs to go on from there, in its one
 // encoding:
 //
-//	members (2), frontier (8 each), digest (128), runs (2), each run: member (2), records (4), records in stored form
+//	members (2), frontier (8 each), digest (128), records, each: member (2), stored form
+//	end (2, all ones), number of records (4)
 //
 // The errors are those of DigestAt.
 func (l *Log) AppendCut(dst []byte, f Frontier) ([]byte, error) {
@@ -21,28 +22,31 @@ func (l *Log) AppendCut(dst []byte, f Frontier) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
+	dst = appendCutHead(dst, f, &d)
+	n := uint32(0)
+	l.retained(f, func(header uint32) {
+		dst = appendCutRecord(dst, l.headers[header].author, l.body(int(header)))
+		n++
+	})
+	return appendCutEnd(dst, n), nil
+}
+
+func appendCutHead(dst []byte, f Frontier, d *Digest) []byte {
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(f)))
 	for _, n := range f {
 		dst = binary.LittleEndian.AppendUint64(dst, n)
 	}
-	dst = d.append(dst)
-	runsAt, runs, countAt := len(dst), uint16(0), 0
-	dst = append(dst, 0, 0)
-	author := ^uint32(0)
-	l.retained(f, func(header uint32) {
-		h := &l.headers[header]
-		if h.author != author {
-			author = h.author
-			runs++
-			dst = binary.LittleEndian.AppendUint16(dst, uint16(author))
-			countAt = len(dst)
-			dst = append(dst, 0, 0, 0, 0)
-		}
-		dst = append(dst, l.body(int(header))...)
-		binary.LittleEndian.PutUint32(dst[countAt:], binary.LittleEndian.Uint32(dst[countAt:])+1)
-	})
-	binary.LittleEndian.PutUint16(dst[runsAt:], runs)
-	return dst, nil
+	return d.append(dst)
+}
+
+func appendCutRecord(dst []byte, author uint32, body []byte) []byte {
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(author))
+	return append(dst, body...)
+}
+
+func appendCutEnd(dst []byte, records uint32) []byte {
+	dst = append(dst, 0xff, 0xff)
+	return binary.LittleEndian.AppendUint32(dst, records)
 }
 
 // A cutRecordRef is one record of an encoded cut.
@@ -58,7 +62,7 @@ func parseCut(b []byte, members int, signature bool, f func(author uint32, body 
 	bad := func(what string) (Frontier, Digest, error) {
 		return nil, Digest{}, fmt.Errorf("decode cut: %s: %w", what, protocols.ErrVerification)
 	}
-	if len(b) < 2 || int(binary.LittleEndian.Uint16(b)) != members || len(b) < 2+8*members+digestSize+2 {
+	if len(b) < 2 || int(binary.LittleEndian.Uint16(b)) != members || len(b) < 2+8*members+digestSize {
 		return bad("cut short, or of another number of members")
 	}
 	b = b[2:]
@@ -68,36 +72,33 @@ func parseCut(b []byte, members int, signature bool, f func(author uint32, body 
 		b = b[8:]
 	}
 	d := parseDigest(b)
-	runs := int(binary.LittleEndian.Uint16(b[digestSize:]))
-	b = b[digestSize+2:]
-	last := -1
-	for range runs {
+	b = b[digestSize:]
+	last, seq := -1, uint64(0)
+	for n := uint32(0); ; n++ {
 		if len(b) < 6 {
-			return bad("run cut short")
+			return bad("cut short")
 		}
-		author, n := int(binary.LittleEndian.Uint16(b)), binary.LittleEndian.Uint32(b[2:])
-		b = b[6:]
-		if author <= last || author >= members || n == 0 {
-			return bad("members out of order, or a run of none")
+		author := int(binary.LittleEndian.Uint16(b))
+		if author == 0xffff {
+			if binary.LittleEndian.Uint32(b[2:]) != n || len(b) != 6 {
+				return bad("another number of records than it says, or bytes left over")
+			}
+			break
 		}
-		last = author
-		seq := uint64(0)
-		for range n {
-			body, rest, err := cutRecord(b, signature)
-			if err != nil {
-				return nil, Digest{}, err
-			}
-			if recordSeq(body) <= seq || recordSeq(body) > frontier[author] {
-				return bad("numbers out of order or past the frontier")
-			}
-			seq, b = recordSeq(body), rest
-			if err := f(uint32(author), body); err != nil {
-				return nil, Digest{}, err
-			}
+		if author != last {
+			seq = 0
 		}
-	}
-	if len(b) > 0 {
-		return bad("bytes left over")
+		body, rest, err := cutRecord(b[2:], signature)
+		if err != nil {
+			return nil, Digest{}, err
+		}
+		if author < last || author >= members || recordSeq(body) <= seq || recordSeq(body) > frontier[author] {
+			return bad("records out of order or past the frontier")
+		}
+		last, seq, b = author, recordSeq(body), rest
+		if err := f(uint32(author), body); err != nil {
+			return nil, Digest{}, err
+		}
 	}
 	return frontier, d, nil
 }
