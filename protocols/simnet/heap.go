@@ -4,9 +4,12 @@ import "time"
 
 // The kinds of event.
 const (
-	eventArrive = iota + 1 // a datagram reaches a peer
-	eventHandle            // the peer has processed it
-	eventWake              // a node may want to be stepped
+	eventArrive  = iota + 1 // a datagram reaches a peer's access
+	eventHandle             // the peer has processed it
+	eventWake               // a node may want to be stepped
+	eventCrash              // a peer loses its memory
+	eventBoot               // and starts again
+	eventReceive            // a datagram has come through the access
 )
 
 // An event is a value, not a pointer: the queue is one block of memory.
@@ -14,8 +17,10 @@ type event struct {
 	at   time.Duration
 	seq  uint64
 	kind uint8
+	boot uint16 // of the receiving peer when it took the datagram
 	from int32
 	to   int32
+	back time.Duration // of a crash
 	data []byte
 }
 

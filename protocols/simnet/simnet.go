@@ -1,6 +1,12 @@
 // Package simnet is a network in virtual time: a single-threaded event loop that drives protocol
-// nodes, delays, loses, doubles and reorders their datagrams as its Options say, and counts every
-// byte. The same options and seed give the same run bit for bit, on any machine.
+// nodes, delays, loses, doubles and reorders their datagrams as its Options say, stops and restarts
+// them, and counts every byte. The same options and seed give the same run bit for bit, on any
+// machine.
+//
+// The Options are the description of the network: what a link does to datagrams, singly and in
+// bursts; what connects a peer; partitions; clocks that disagree; crashes, which take a peer's
+// memory and what its Disk had not synced. Trace is a hash over everything that happened, with
+// States also over what every node thinks after each step; Observe sees each event.
 //
 // It has no sockets, no clock and no goroutines, and it does not model what a real network stack
 // adds (no congestion from outside, no checksum errors, no path changes). Time passes only by
@@ -31,10 +37,36 @@ type Link struct {
 	// Loss and Duplicate are the probabilities, 0 to 1, that a datagram vanishes or arrives twice.
 	Loss      float64
 	Duplicate float64
+	// Burst makes losses come together, beside Loss.
+	Burst Burst
+	// Reorder is the probability that a datagram is held back by up to HoldBack more, so that later
+	// ones overtake it.
+	Reorder  float64
+	HoldBack time.Duration
 	// Rate is in bits per second; 0 means that sending takes no time.
 	Rate int64
 	// Queue is how many bytes may wait for a link with a Rate; more are dropped. 0 means no bound.
 	Queue int
+}
+
+// A Burst describes a link that is good or bad at each datagram: a good one turns bad with
+// probability Begin, a bad one good with probability End, and a bad one loses the share Loss. The
+// mean length is 1/End datagrams.
+type Burst struct{ Begin, End, Loss float64 }
+
+// Access is what connects one peer to the network. All its links share it.
+type Access struct {
+	// Up and Down are in bits per second; 0 means that it takes no time.
+	Up, Down int64
+	// Queue is how many bytes may wait each way; more are dropped. 0 means no bound.
+	Queue int
+}
+
+// A Crash stops a peer at a time and starts it again after Back.
+type Crash struct {
+	Peer protocols.PeerID
+	At   time.Duration
+	Back time.Duration
 }
 
 // A Partition cuts the datagrams between Group and everybody else that are sent from From until
@@ -55,6 +87,19 @@ type Options struct {
 	Processing time.Duration
 	// Partitions may overlap.
 	Partitions []Partition
+	// Access is how every peer is connected, unless SetAccess says otherwise.
+	Access Access
+	// Skew is how far apart two peers' clocks may be: each is ahead by a share of it. Drift is by how
+	// many parts per million a clock may go too fast or too slow, less than 1,000,000.
+	Skew  time.Duration
+	Drift int64
+	// Crashes of one peer must not overlap. A peer that is down already stays as it is.
+	Crashes []Crash
+	// States makes the trace cover what the nodes think, not only what they say: each node that is a
+	// Stater is asked after each of its steps.
+	States bool
+	// Observe, where not nil, is called with everything that happens.
+	Observe func(Event)
 }
 
 func (o Options) check() error {
@@ -62,8 +107,25 @@ func (o Options) check() error {
 	if l.Delay < 0 || l.Jitter < 0 || o.Processing < 0 || l.Rate < 0 || l.Queue < 0 {
 		return fmt.Errorf("describe network: negative delay, jitter, processing, rate or queue; use zero or more")
 	}
-	if !(l.Loss >= 0 && l.Loss <= 1 && l.Duplicate >= 0 && l.Duplicate <= 1) {
-		return fmt.Errorf("describe network: loss %v or duplicate %v is no probability; use 0 to 1", l.Loss, l.Duplicate)
+	for _, p := range []float64{l.Loss, l.Duplicate, l.Reorder, l.Burst.Begin, l.Burst.End, l.Burst.Loss} {
+		if !(p >= 0 && p <= 1) {
+			return fmt.Errorf("describe network: loss, duplicate, reorder or burst of %v is no probability; use 0 to 1", p)
+		}
+	}
+	if l.HoldBack < 0 || o.Skew < 0 || o.Drift < 0 || o.Drift >= million {
+		return fmt.Errorf("describe network: negative hold-back, skew or drift, or a drift of 1,000,000 or more")
+	}
+	for _, c := range o.Crashes {
+		if c.At < 0 || c.Back < 0 {
+			return fmt.Errorf("describe network: peer %v crashes at %v and is back after %v; use zero or more", c.Peer, c.At, c.Back)
+		}
+	}
+	return o.Access.check()
+}
+
+func (a Access) check() error {
+	if a.Up < 0 || a.Down < 0 || a.Queue < 0 {
+		return fmt.Errorf("describe network: access with negative rate or queue; use zero or more")
 	}
 	return nil
 }
@@ -77,7 +139,8 @@ type Counters struct {
 	WireBytes       int64 // the same with HeaderSize each
 	Lost            int   // datagrams that vanished by chance
 	Cut             int   // by a partition
-	Overflowed      int   // because the queue was full
+	Overflowed      int   // because a queue was full
+	Unheard         int   // that came to a peer that was down
 	Duplicated      int   // datagrams that arrived a second time
 	Delivered       int   // arrivals, second ones included
 }
@@ -91,12 +154,13 @@ func (c *Counters) add(d Counters) {
 	c.Lost += d.Lost
 	c.Cut += d.Cut
 	c.Overflowed += d.Overflowed
+	c.Unheard += d.Unheard
 	c.Duplicated += d.Duplicated
 	c.Delivered += d.Delivered
 }
 
 // Drops is how many datagrams never arrived, for whatever reason.
-func (c Counters) Drops() int { return c.Lost + c.Cut + c.Overflowed }
+func (c Counters) Drops() int { return c.Lost + c.Cut + c.Overflowed + c.Unheard }
 
 // A Network is a set of nodes and the links between them.
 type Network struct {
@@ -107,14 +171,23 @@ type Network struct {
 	peers []*peer
 	index map[protocols.PeerID]int
 	out   protocols.Output
+	state []byte
 	trace uint64
 	steps int
+	err   error
 }
 
 type peer struct {
 	id        protocols.PeerID
-	node      protocols.Node
+	node      protocols.Node // nil while down
+	build     func(boot int, disk *Disk) (protocols.Node, error)
+	disk      *Disk
+	boot      uint16
+	clock     clock
 	links     []*link // by index of the receiving peer
+	access    Access
+	upFree    time.Duration
+	downFree  time.Duration
 	busyUntil time.Duration
 	wake      time.Duration // what the node asked for
 	pending   time.Duration // when the earliest wake event in the queue is due
@@ -122,8 +195,9 @@ type peer struct {
 
 type link struct {
 	Counters
-	loss, dup, jitter *rand.Rand
-	freeAt            time.Duration
+	loss, dup, jitter, burst, reorder *rand.Rand
+	bad                               bool
+	freeAt                            time.Duration
 }
 
 // New returns an empty network. The error says what in opts makes no sense.
@@ -135,26 +209,98 @@ func New(opts Options) (*Network, error) {
 }
 
 // Add puts a node on the network under its name. Nodes are to be added before time passes. Adding
-// a name twice is an error.
+// a name twice is an error. A node added so cannot crash.
 func (n *Network) Add(id protocols.PeerID, node protocols.Node) error {
-	if _, ok := n.index[id]; ok {
-		return fmt.Errorf("add peer %v: there is one already", id)
+	p, err := n.add(id)
+	if err == nil {
+		p.node = node
 	}
-	n.index[id] = len(n.peers)
-	n.peers = append(n.peers, &peer{id: id, node: node, wake: protocols.Never, pending: protocols.Never})
+	return err
+}
+
+// AddFunc puts a peer on the network that can crash. Build makes its node, now with boot 0 and after
+// every crash with one more, from what is left on the disk.
+func (n *Network) AddFunc(id protocols.PeerID, build func(boot int, disk *Disk) (protocols.Node, error)) error {
+	p, err := n.add(id)
+	if err != nil {
+		return err
+	}
+	p.build = build
+	p.disk = NewDisk(n.opts.Seed ^ forDisk<<56 ^ uint64(n.index[id]))
+	if p.node, err = build(0, p.disk); err != nil {
+		return fmt.Errorf("add peer %v: %w", id, err)
+	}
+	for _, c := range n.opts.Crashes {
+		if c.Peer == id {
+			n.push(event{at: c.At, kind: eventCrash, to: int32(n.index[id]), back: c.Back})
+		}
+	}
+	return nil
+}
+
+func (n *Network) add(id protocols.PeerID) (*peer, error) {
+	if _, ok := n.index[id]; ok {
+		return nil, fmt.Errorf("add peer %v: there is one already", id)
+	}
+	if len(n.peers) > maxPeers {
+		return nil, fmt.Errorf("add peer %v: there are %d already", id, len(n.peers))
+	}
+	i := len(n.peers)
+	n.index[id] = i
+	p := &peer{id: id, wake: protocols.Never, pending: protocols.Never, access: n.opts.Access, clock: n.clock(i)}
+	n.peers = append(n.peers, p)
 	for _, p := range n.peers {
 		for len(p.links) < len(n.peers) {
 			p.links = append(p.links, nil)
 		}
 	}
+	return p, nil
+}
+
+// maxPeers keeps the purposes of random sources apart.
+const maxPeers = 1 << 16
+
+// SetAccess changes how one peer is connected.
+func (n *Network) SetAccess(id protocols.PeerID, a Access) error {
+	i, ok := n.index[id]
+	if !ok {
+		return fmt.Errorf("connect peer %v: no such peer; add it first", id)
+	}
+	if err := a.check(); err != nil {
+		return err
+	}
+	n.peers[i].access = a
 	return nil
 }
+
+// Node returns the node of a peer, or nil while it is down or where there is none.
+func (n *Network) Node(id protocols.PeerID) protocols.Node {
+	if i, ok := n.index[id]; ok {
+		return n.peers[i].node
+	}
+	return nil
+}
+
+// Disk returns the disk of a peer that was added with AddFunc, or nil.
+func (n *Network) Disk(id protocols.PeerID) *Disk {
+	if i, ok := n.index[id]; ok {
+		return n.peers[i].disk
+	}
+	return nil
+}
+
+// Err is the first error of making a node again after a crash, or nil. The peer stays down.
+func (n *Network) Err() error { return n.err }
 
 // purposes of random sources: what one draws does not shift what another will.
 const (
 	forLoss uint64 = iota + 1
 	forDuplicate
 	forJitter
+	forBurst
+	forReorder
+	forClock
+	forDisk
 )
 
 func (n *Network) link(from, to int) *link {
@@ -163,7 +309,10 @@ func (n *Network) link(from, to int) *link {
 		source := func(purpose uint64) *rand.Rand {
 			return rand.New(rand.NewPCG(n.opts.Seed, purpose<<32|uint64(from)<<16|uint64(to)))
 		}
-		l = &link{loss: source(forLoss), dup: source(forDuplicate), jitter: source(forJitter)}
+		l = &link{
+			loss: source(forLoss), dup: source(forDuplicate), jitter: source(forJitter),
+			burst: source(forBurst), reorder: source(forReorder),
+		}
 		n.peers[from].links[to] = l
 	}
 	return l

@@ -1,0 +1,6 @@
+package simulation
+
+// Worlds returns every world, in order of name.
+func Worlds() []*World {
+	return []*World{}
+}
