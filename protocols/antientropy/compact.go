@@ -185,7 +185,10 @@ func (c *Compactor) closeSink() error {
 		}
 		c.ended = true
 	}
-	return c.sink.Close(Cut{Frontier: c.cut, Digest: c.floor, Root: cutRoot(c.cut, &c.floor, c.ids), Records: n, Bytes: c.next.arena.used})
+	return c.sink.Close(Cut{
+		Frontier: c.cut, Digest: c.floor, Root: cutRoot(c.cut, &c.floor, c.ids), Records: n, Bytes: c.next.arena.used,
+		Keys: len(c.reducer.facts), Caps: c.reducer.restrictions(),
+	})
 }
 
 // prepare allocates the tables, with a little to spare for what is added meanwhile.

@@ -1,6 +1,7 @@
 package antientropy
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
@@ -224,16 +225,32 @@ func (r *reducer) keeps(l *Log, header uint32) bool {
 		key, _ := factParts(body[recordHeader:])
 		return r.facts[string(key)] == header
 	case Cap:
-		subject := protocols.PeerID(body[recordHeader : recordHeader+32])
-		held, ok := r.caps[subject]
-		if !ok {
-			held = ^uint64(0)
-		}
-		left := held & capMask(body[recordHeader:])
-		r.caps[subject] = left
-		return left != held
+		return r.restrict(body[recordHeader:])
 	}
 	return false
+}
+
+// restrict applies a capability, and reports whether it takes anything away.
+func (r *reducer) restrict(payload []byte) bool {
+	subject := protocols.PeerID(payload[:32])
+	held, ok := r.caps[subject]
+	if !ok {
+		held = ^uint64(0)
+	}
+	left := held & capMask(payload)
+	if left != held {
+		r.caps[subject] = left
+	}
+	return left != held
+}
+
+func (r *reducer) restrictions() []Restriction {
+	var all []Restriction
+	for s, m := range r.caps {
+		all = append(all, Restriction{s, m})
+	}
+	slices.SortFunc(all, func(a, b Restriction) int { return bytes.Compare(a.Subject[:], b.Subject[:]) })
+	return all
 }
 
 // below calls f for the headers held at or below a cut, by author and number.
@@ -258,6 +275,16 @@ type Cut struct {
 	Root [32]byte
 	// Records and Bytes count those.
 	Records, Bytes int
+	// Keys counts the keys that have a value, and Caps is what is taken away, in order of subject: what
+	// the records come to.
+	Keys int
+	Caps []Restriction
+}
+
+// A Restriction is what a subject may do at most.
+type Restriction struct {
+	Subject protocols.PeerID
+	Mask    uint64
 }
 
 // CutAt computes the cut at a frontier. The errors are those of DigestAt.
@@ -268,12 +295,13 @@ func (l *Log) CutAt(f Frontier) (Cut, error) {
 	}
 	c := Cut{Frontier: slices.Clone(f), Digest: d}
 	ids := []byte{}
-	l.retained(f, func(header uint32) {
+	r := l.retained(f, func(header uint32) {
 		ids = append(ids, l.headers[header].id[:]...)
 		c.Records++
 		c.Bytes += int(l.headers[header].size)
 	})
 	c.Root = cutRoot(f, &d, ids)
+	c.Keys, c.Caps = len(r.facts), r.restrictions()
 	return c, nil
 }
 
@@ -290,7 +318,7 @@ func cutRoot(f Frontier, d *Digest, ids []byte) [32]byte {
 
 // retained calls f for the headers at or below a cut that are still needed once the others are gone,
 // by author and number. The cut must have passed checkCut.
-func (l *Log) retained(cut Frontier, f func(header uint32)) {
+func (l *Log) retained(cut Frontier, f func(header uint32)) reducer {
 	r := newReducer()
 	l.below(cut, func(h uint32) { r.note(l, h) })
 	l.below(cut, func(h uint32) {
@@ -298,4 +326,5 @@ func (l *Log) retained(cut Frontier, f func(header uint32)) {
 			f(h)
 		}
 	})
+	return r
 }

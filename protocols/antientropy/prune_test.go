@@ -126,7 +126,7 @@ func TestPrunedLogsAnswerAsFullOnes(t *testing.T) {
 							}
 						}
 					}
-					if got, err := late.Restore(b, at.Root); err != nil || got.Root != at.Root || got.Records != at.Records || got.Bytes != at.Bytes {
+					if got, err := late.Restore(b, at.Root); err != nil || got.Root != at.Root || got.Records != at.Records || got.Bytes != at.Bytes || got.Keys != at.Keys || !slices.Equal(got.Caps, at.Caps) {
 						rt.Fatalf("restore: %+v, %v", got, err)
 					}
 					if d, err := late.DigestAt(cut); err != nil || d != at.Digest {
@@ -161,7 +161,7 @@ func TestPrunedLogsAnswerAsFullOnes(t *testing.T) {
 				cut := drawCut(rt, pruned)
 				x, err := pruned.CutAt(cut)
 				y, err2 := full.CutAt(cut)
-				if err != nil || err2 != nil || x.Root != y.Root || x.Digest != y.Digest || x.Records != y.Records {
+				if err != nil || err2 != nil || x.Root != y.Root || x.Digest != y.Digest || x.Records != y.Records || x.Keys != y.Keys || !slices.Equal(x.Caps, y.Caps) {
 					rt.Fatalf("cut at %v: %+v, %v in the pruned log, %+v, %v in the full", cut, x, err, y, err2)
 				}
 				naive := Digest{Epoch: g.Epoch}
@@ -441,7 +441,7 @@ func TestSinkGetsTheCut(t *testing.T) {
 			break
 		}
 	}
-	if !bytes.Equal(s.b, want) || s.cut.Root != at.Root || s.cut.Digest != at.Digest || s.cut.Records != at.Records || s.cut.Bytes != at.Bytes || l.Len() != at.Records+30 {
+	if !bytes.Equal(s.b, want) || s.cut.Root != at.Root || s.cut.Digest != at.Digest || s.cut.Records != at.Records || s.cut.Bytes != at.Bytes || s.cut.Keys != at.Keys || !slices.Equal(s.cut.Caps, at.Caps) || l.Len() != at.Records+30 {
 		t.Errorf("the sink got %+v in %d bytes, want %+v in %d", s.cut, len(s.b), at, len(want))
 	}
 }

@@ -115,6 +115,7 @@ func (l *Log) readCut(b []byte) (Cut, []cutRecordRef, error) {
 	var c Cut
 	var ids []byte
 	var records []cutRecordRef
+	r := newReducer()
 	var err error
 	c.Frontier, c.Digest, err = parseCut(b, len(l.members), !l.group.Unsigned, func(author uint32, body []byte) error {
 		size := len(body)
@@ -125,6 +126,12 @@ func (l *Log) readCut(b []byte) (Cut, []cutRecordRef, error) {
 		id := sha256.Sum256(l.scratch)
 		if !l.group.Unsigned && !ed25519.Verify(l.members[author][:], l.scratch, body[size:]) {
 			return fmt.Errorf("verify record %d of %v: the signature is not the author's: %w", recordSeq(body), l.members[author], protocols.ErrVerification)
+		}
+		switch Kind(body[0]) {
+		case Fact:
+			c.Keys++
+		case Cap:
+			r.restrict(body[recordHeader:])
 		}
 		ids = append(ids, id[:]...)
 		records = append(records, cutRecordRef{author, id, body})
@@ -138,7 +145,7 @@ func (l *Log) readCut(b []byte) (Cut, []cutRecordRef, error) {
 	if c.Digest.Epoch != l.group.Epoch {
 		return Cut{}, nil, fmt.Errorf("read cut of epoch %d in epoch %d: %w", c.Digest.Epoch, l.group.Epoch, protocols.ErrVersion)
 	}
-	c.Root = cutRoot(c.Frontier, &c.Digest, ids)
+	c.Root, c.Caps = cutRoot(c.Frontier, &c.Digest, ids), r.restrictions()
 	return c, records, nil
 }
 

@@ -83,7 +83,7 @@ func (t *team) record(member int, seq uint64) antientropy.Record {
 	case seq%3 == 0:
 		r.Kind, r.Payload = antientropy.Fact, antientropy.NewFact(string(rune('a'+seq%2)), []byte{byte(member), byte(seq)})
 	case seq%7 == 0:
-		r.Kind, r.Payload = antientropy.Cap, antientropy.NewCap(t.q.Member(0), ^(uint64(1) << (seq % 9)))
+		r.Kind, r.Payload = antientropy.Cap, antientropy.NewCap(t.q.Member(0), ^(uint64(1)<<(seq%9)))
 	}
 	return r
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/perfgate/perfgate/protocols"
 	"github.com/perfgate/perfgate/protocols/antientropy"
+	"github.com/perfgate/perfgate/protocols/chunk"
 	"github.com/perfgate/perfgate/protocols/quorum"
 	"github.com/perfgate/perfgate/protocols/signature"
 )
@@ -118,6 +119,12 @@ type Node struct {
 	results []Result
 	stats   Stats
 	failed  error // of the store, last
+
+	pruning  *pruning
+	stored   *Stored
+	server   *chunk.Server
+	fetching *fetching
+	fetchErr error
 }
 
 // NewNode returns the node of a member, with what its store has from before: the last vote, the highest
@@ -209,6 +216,7 @@ func (n *Node) begin(now time.Duration, out *protocols.Output) { n.now, n.out = 
 
 func (n *Node) end() {
 	n.tick()
+	n.transfer()
 	n.out.Wake = n.wake()
 	n.out = nil
 }

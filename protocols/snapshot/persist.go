@@ -66,7 +66,14 @@ func (n *Node) load() error {
 		n.vote = promise{binary.LittleEndian.Uint64(b), quorum.Statement(b[8:])}
 		n.greet = &greeting{}
 	}
-	b, err = n.cfg.Store.Read(fileCommit)
+	if err := n.loadCommit(); err != nil {
+		return err
+	}
+	return n.loadSnapshot()
+}
+
+func (n *Node) loadCommit() error {
+	b, err := n.cfg.Store.Read(fileCommit)
 	if errors.Is(err, protocols.ErrNotStored) {
 		return nil
 	} else if err != nil {

@@ -8,8 +8,12 @@ import (
 func (n *Node) receive(in protocols.Input) {
 	from, ok := n.g.Index(in.From)
 	e, err := protocols.ParseEnvelope(in.Data)
-	if !ok || from == n.self || err != nil || e.Type != protocols.TypeSnapshot {
+	if !ok || from == n.self || err != nil || e.Type != protocols.TypeSnapshot && e.Type != protocols.TypeChunk {
 		n.stats.Refused++
+		return
+	}
+	if e.Type == protocols.TypeChunk {
+		n.onChunk(in, e)
 		return
 	}
 	m, err := parseMessage(e.Session, n.n, e.Body)
@@ -26,6 +30,8 @@ func (n *Node) receive(in protocols.Input) {
 		n.onAsk(from, &m)
 	case kindNote:
 		n.onNote(from, &m)
+	case kindFile:
+		n.onFile(from, &m)
 	}
 }
 
@@ -109,6 +115,10 @@ func (n *Node) onVotes(from int, m *message) {
 
 // onAsk answers with what the asker lacks.
 func (n *Node) onAsk(from int, m *message) {
+	if m.wants&wantFile != 0 {
+		n.offerFile(from, m)
+		return
+	}
 	if m.epoch <= n.epoch() && n.commit != nil {
 		if m.statement == n.agreed {
 			n.sendVotes(from, &n.commit.Proposal, n.agreed, n.commit.Certificate.Votes, m)

@@ -285,5 +285,14 @@ func (n *Node) wake() time.Duration {
 	if n.greet != nil {
 		at = min(at, n.greet.at)
 	}
+	if n.server != nil {
+		at = min(at, n.server.Deadline())
+	}
+	if f := n.fetching; f != nil {
+		at = min(at, f.at, f.until)
+		if f.fetcher != nil {
+			at = min(at, f.fetcher.Deadline())
+		}
+	}
 	return at
 }
