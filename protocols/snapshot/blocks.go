@@ -111,6 +111,7 @@ func tidy(store protocols.Store) error {
 		}
 	}
 	var old []string
+	// any order: sorted below.
 	for e, names := range blocks {
 		if len(complete) > 0 && e < complete[0] && !slices.Contains(kept, e) {
 			old = append(old, names...)

@@ -19,6 +19,10 @@ import (
 type Config struct {
 	// Key signs approvals; its public half names this member.
 	Key ed25519.PrivateKey
+	// Self and Sign stand in for Key where the key lives elsewhere: Sign returns this member's vote for
+	// a statement.
+	Self protocols.PeerID
+	Sign func(quorum.Statement) (quorum.Vote, error)
 	// Group is who approves, the same members as those of the log.
 	Group *quorum.Group
 	// Log is what is cut. Its owner inserts records between steps.
@@ -134,7 +138,7 @@ func NewNode(cfg Config) (*Node, error) {
 	bad := func(what string) (*Node, error) {
 		return nil, fmt.Errorf("create node: %s: %w", what, protocols.ErrVerification)
 	}
-	if cfg.Group == nil || cfg.Log == nil || cfg.Store == nil || len(cfg.Key) != ed25519.PrivateKeySize {
+	if cfg.Group == nil || cfg.Log == nil || cfg.Store == nil || cfg.Sign == nil && len(cfg.Key) != ed25519.PrivateKeySize {
 		return bad("a key, a group, a log and a store are needed")
 	}
 	if cfg.Group.Len() > MaxMembers {
@@ -144,8 +148,12 @@ func NewNode(cfg Config) (*Node, error) {
 	if err := cfg.Group.CheckThreshold(cfg.Threshold); err != nil {
 		return nil, fmt.Errorf("create node: %w", err)
 	}
-	id := protocols.PeerID(cfg.Key.Public().(ed25519.PublicKey))
-	self, ok := cfg.Group.Index(id)
+	if cfg.Sign == nil {
+		group, key := cfg.Group, cfg.Key
+		cfg.Self = protocols.PeerID(key[ed25519.PrivateKeySize-ed25519.PublicKeySize:])
+		cfg.Sign = func(s quorum.Statement) (quorum.Vote, error) { return group.Sign(key, s) }
+	}
+	self, ok := cfg.Group.Index(cfg.Self)
 	if !ok {
 		return bad("the key is no member's")
 	}
@@ -154,7 +162,7 @@ func NewNode(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg: cfg, g: cfg.Group, log: cfg.Log, self: self, n: cfg.Group.Len(),
-		rng: rand.New(rand.NewPCG(cfg.Seed, binary.LittleEndian.Uint64(id[:]))),
+		rng: rand.New(rand.NewPCG(cfg.Seed, binary.LittleEndian.Uint64(cfg.Self[:]))),
 	}
 	if err := n.load(); err != nil {
 		return nil, fmt.Errorf("create node: %w", err)
@@ -219,27 +227,4 @@ func (n *Node) end() {
 	n.transfer()
 	n.out.Wake = n.wake()
 	n.out = nil
-}
-
-// AppendState appends everything that decides what the node does next, in short.
-func (n *Node) AppendState(dst []byte) []byte {
-	le := binary.LittleEndian
-	dst = le.AppendUint64(dst, n.vote.epoch)
-	dst = append(dst, n.vote.statement[:8]...)
-	if n.commit != nil {
-		dst = le.AppendUint64(dst, n.commit.Epoch)
-	}
-	if n.fence != nil {
-		dst = le.AppendUint64(dst, n.fence.Epoch)
-	}
-	for _, r := range n.rounds {
-		dst = append(dst, r.statement[:8]...)
-		dst = append(dst, byte(r.ballot.Count()), byte(r.state), byte(r.tries))
-	}
-	if s := n.spread; s != nil {
-		dst = append(dst, byte(s.left), byte(s.tries))
-	}
-	d := n.log.Digest()
-	dst = le.AppendUint64(dst, d.Ops.Fingerprint[0]^d.Facts.Fingerprint[0]^d.Caps.Fingerprint[0])
-	return le.AppendUint64(dst, d.Count())
 }

@@ -219,7 +219,7 @@ func (n *Node) approve(r *round) error {
 	if err := n.promise(r.epoch, r.statement); err != nil {
 		return err
 	}
-	v, err := n.g.Sign(n.cfg.Key, r.statement)
+	v, err := n.cfg.Sign(r.statement)
 	if err != nil {
 		return err
 	}
