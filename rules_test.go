@@ -74,7 +74,7 @@ var layers = []layer{
 	{dir: "internal/github", foreign: []string{"github.com/google/go-github/v60/github"}},
 	// The text that benchmarks print is read back as the gate reads it: the format is what joins the two.
 	{dir: "benchmarks", ours: []string{"protocols", "protocols/*"}, foreignT: []string{"golang.org/x/perf/benchfmt"}},
-	{dir: "protocols", tests: []string{"protocols/simnet"}},
+	{dir: "protocols", tests: []string{"protocols/simnet"}, foreign: []string{"github.com/klauspost/reedsolomon"}},
 	{dir: "protocols/signature", ours: []string{"protocols"}, foreign: []string{"filippo.io/edwards25519"}},
 	{dir: "protocols/quorum", ours: []string{"protocols", "protocols/signature"}},
 	{dir: "protocols/epoch", ours: []string{"protocols", "protocols/signature", "protocols/quorum"}, tests: []string{"protocols/simnet"}},
@@ -91,6 +91,7 @@ var layers = []layer{
 	{dir: "protocols/truth", tests: []string{"protocols", "protocols/simnet"}, foreignT: []string{"golang.org/x/sys/unix"}},
 	// Whole worlds: every protocol on the network.
 	{dir: "protocols/simulation", ours: []string{"protocols", "protocols/*"}},
+	{dir: "protocols/antientropy", ours: []string{"protocols", "protocols/cells"}, tests: []string{"protocols/simnet"}},
 	{dir: "protocols/*", ours: []string{"protocols"}, tests: []string{"protocols/simnet"}},
 }
 

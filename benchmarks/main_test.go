@@ -16,6 +16,10 @@ Unit p50-ns better=lower assume=exact
 Unit p95-ns better=lower assume=exact
 Unit p99-ns better=lower assume=exact
 Unit ops/s better=higher assume=exact
+Unit xlimit-p50 better=lower assume=exact
+Unit xlimit-p99 better=lower assume=exact
+Unit cell-B/diff better=lower assume=exact
+Unit cpu-ops/s better=higher
 Unit requests better=higher assume=exact
 `
 

@@ -131,7 +131,7 @@ func TestChannelDelivers(t *testing.T) {
 				}
 				for i, s := range []protocols.ChannelStats{a.ch.Stats(), b.ch.Stats()} {
 					l := net.Link(protocols.PeerID{byte(i + 1)}, protocols.PeerID{byte(2 - i)})
-					if l.Datagrams != s.Fragments+s.Retransmissions+s.Acks || l.Retransmissions != s.Retransmissions || l.Messages != s.Messages {
+					if l.Datagrams != s.Fragments+s.Retransmissions+s.Parity+s.Acks || l.Retransmissions != s.Retransmissions || l.Messages != s.Messages {
 						t.Errorf("seed %d: the channel counts %+v, the link %+v", seed, s, l)
 					}
 					if fragments := count(i, toB, toA); s.Fragments != fragments {
@@ -153,13 +153,13 @@ func count(i int, scripts ...[][]byte) (n int) {
 	return n
 }
 
-// Only what is lost is sent again: as many datagrams as the network dropped, give or take what an
-// acknowledgement's loss costs.
+// Without parity, only what is lost is sent again: as many datagrams as the network dropped, give or
+// take what an acknowledgement's loss costs.
 func TestChannelRepeatsSelectively(t *testing.T) {
 	lost, again := 0, 0
 	var took time.Duration
 	for seed := range uint64(30) {
-		a, b := newEnd(protocols.PeerID{2}, seed, protocols.ChannelOptions{}), newEnd(protocols.PeerID{1}, seed, protocols.ChannelOptions{})
+		a, b := newEnd(protocols.PeerID{2}, seed, protocols.ChannelOptions{Loss: -1}), newEnd(protocols.PeerID{1}, seed, protocols.ChannelOptions{Loss: -1})
 		a.script = messages(seed, 20, 40_000)
 		net := talk(t, simnet.Options{Seed: seed, Link: simnet.Link{Delay: 100 * time.Millisecond, Loss: 0.05}}, a, b)
 		if a.err != nil || b.err != nil {
@@ -221,21 +221,35 @@ func TestChannelSpreadsItsTimers(t *testing.T) {
 func TestChannelRefuses(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	le := binary.LittleEndian
+	serial := uint16(0)
+	head := func(kind byte, seq uint32) []byte {
+		serial++
+		b := append(le.AppendUint16([]byte{kind}, serial), 0)
+		return le.AppendUint32(le.AppendUint32(b, 0), seq)
+	}
 	data := func(seq uint32, flags byte, n int) []byte {
-		b := le.AppendUint32(le.AppendUint32([]byte{1}, seq), 0)
-		return append(append(b, flags), make([]byte, n)...)
+		return append(append(head(1, seq), flags), make([]byte, n)...)
+	}
+	parity := func(seq uint32, size, row byte, sum ...byte) []byte {
+		return append(append(head(4, seq), size, row, 0), sum...)
 	}
 	const first, last = 1, 2
 	for _, c := range []struct {
 		name   string
 		frames [][]byte
 	}{
-		{"a datagram beyond the window", [][]byte{data(512, first, 1)}},
+		{"a datagram beyond the window", [][]byte{data(448, first, 1)}},
 		{"a message that does not begin", [][]byte{data(0, 0, 1)}},
 		{"a message within another", [][]byte{data(0, first, 1), data(1, first, 1)}},
 		{"a message over the limit", [][]byte{data(0, first, 1000), data(1, last, 1)}},
 		{"the same, out of order", [][]byte{data(1, last, 1), data(0, first, 1000)}},
-		{"an acknowledgement of what was not sent", [][]byte{{2, 1, 0, 0, 0, 0}}},
+		{"an acknowledgement of what was not sent", [][]byte{{2, 0, 0, 0, 1, 0, 0, 0, 0}}},
+		{"parity beyond the window", [][]byte{parity(440, 9, 0, 1, 2, 3, 4)}},
+		{"parity of nothing", [][]byte{parity(0, 1, 0, 0, 0, 0, 0)}},
+		{"parity longer than it says", [][]byte{parity(0, 1, 0, 200, 200, 200, 200)}},
+		{"parity of unequal rows", [][]byte{parity(0, 3, 0, 1, 2, 3, 4), parity(0, 3, 1, 1, 2, 3, 4, 5)}},
+		{"parity shorter than its group", [][]byte{data(0, first, 9), parity(0, 2, 0, 1, 2, 3, 4)}},
+		{"parity of what never was", [][]byte{parity(1<<32-3, 4, 0, 1, 2, 3, 4)}},
 	} {
 		ch := protocols.NewChannel(protocols.ChannelOptions{MaxMessage: 1000}, protocols.TypeAntiEntropy, protocols.PeerID{2}, 1, rng)
 		var err error

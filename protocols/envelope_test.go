@@ -55,7 +55,8 @@ func FuzzDatagram(f *testing.F) {
 	for _, fr := range []frame{
 		{kind: frameData, seq: 3, next: 2, flags: flagFirst | flagPush, data: []byte("abc")},
 		{kind: frameAck, next: 9, words: [maxWindow / 64]uint64{0, 5}},
-		{kind: frameAck, next: 9},
+		{kind: frameAck, serial: 7, lost: 9, next: 9},
+		{kind: frameParity, seq: 3, next: 2, group: 64, row: 31, flags: flagPush, data: []byte("sum of")},
 		{kind: frameReset, code: ResetBusy},
 	} {
 		f.Add(must(Envelope{Type: TypeAntiEntropy, Session: 7, Body: fr.append(nil)}.Append(nil)))
@@ -82,10 +83,14 @@ func FuzzDatagram(f *testing.F) {
 }
 
 func TestFrames(t *testing.T) {
+	head := func(kind byte, rest ...byte) []byte { return append([]byte{kind, 0, 0, 0, 0, 0, 0, 0}, rest...) }
 	for _, b := range [][]byte{
-		nil, {1}, {1, 0, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 0, 0, 0, 0, 0, 0, 0, 0, 8, 1}, {2, 0}, {2, 0, 0, 0, 0, 9},
-		{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}, {3}, {3, 1, 1}, {4, 0},
-		append([]byte{1, 0, 0, 0, 0, 0, 0, 0, 0, 0}, make([]byte, MaxFragment+1)...),
+		nil, {1}, head(1), head(1, 0, 0, 0, 0, 0), head(1, 0, 0, 0, 0, 16, 1), head(2), head(2, 9), head(2, 1),
+		head(2, 1, 0, 0, 0, 0, 0, 0, 0, 0), {3}, {3, 1, 1}, {4, 0}, head(5, 0, 0, 0, 0, 0, 1),
+		append(head(1, 0, 0, 0, 0, 0), make([]byte, MaxFragment+1)...),
+		head(4, 0, 0, 0, 0, 1, 0, 0), head(4, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0), head(4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+		head(4, 0, 0, 0, 0, 65, 0, 0, 0, 0, 0, 0), head(4, 0, 0, 0, 0, 1, 32, 0, 0, 0, 0, 0), head(4, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0),
+		append(head(4, 0, 0, 0, 0, 1, 0, 0), make([]byte, MaxFragment+shardHead+1)...),
 	} {
 		if f, err := parseFrame(b); !errors.Is(err, ErrVerification) {
 			t.Errorf("%v: %+v, %v", b, f, err)
@@ -118,8 +123,8 @@ func TestResetErrorsAreDistinct(t *testing.T) {
 func TestDuplicatesFillOnePlace(t *testing.T) {
 	c := NewChannel(ChannelOptions{}, TypeAntiEntropy, PeerID{1}, 1, nil)
 	text := "abcdef"
-	for _, seq := range []uint32{2, 4, 2, 0, 2, 0, 1, 4, 1, 2, 3, 3, 4, 5, 5} {
-		f := frame{kind: frameData, seq: seq, data: []byte{text[seq]}}
+	for i, seq := range []uint32{2, 4, 2, 0, 2, 0, 1, 4, 1, 2, 3, 3, 4, 5, 5} {
+		f := frame{kind: frameData, serial: uint16(i), seq: seq, data: []byte{text[seq]}}
 		if seq == 0 {
 			f.flags = flagFirst
 		}

@@ -10,6 +10,8 @@ const (
 	frameData  byte = 1
 	frameAck   byte = 2
 	frameReset byte = 3
+	// frameParity holds a sum of the fragments of a group: see parity.go.
+	frameParity byte = 4
 )
 
 // Flags of a data frame.
@@ -17,53 +19,69 @@ const (
 	flagFirst byte = 1 << iota // a message begins here
 	flagLast                   // and ends here
 	flagPush                   // nothing follows for now: acknowledge at once
-	flagMask  = flagFirst | flagLast | flagPush
+	flagCoded                  // parity of the group follows: a gap may close by itself
+	flagMask  = flagFirst | flagLast | flagPush | flagCoded
 )
 
 const (
-	dataHeader = 1 + 4 + 4 + 1
-	// MaxFragment is how much of a message fits into one datagram, in bytes.
-	MaxFragment = MaxBody - dataHeader
+	commonHeader = 1 + 2 + 1 + 4
+	dataHeader   = commonHeader + 4 + 1
+	parityHeader = commonHeader + 4 + 1 + 1 + 1
+	// MaxFragment is how much of a message fits into one datagram, in bytes: as much as parity leaves
+	// room for.
+	MaxFragment = MaxBody - parityHeader - shardHead
 	// maxWindow bounds how far past the first gap an acknowledgement can speak.
-	maxWindow = 512
+	maxWindow = 448
 )
 
-// A frame is the body of one envelope of a channel.
+// A frame is the body of one envelope of a channel. All but a reset begin alike:
 //
-//	data   1, sequence (4), next wanted (4), flags (1), fragment
-//	ack    2, next wanted (4), number of words (1), words (8 each; bit i of word w: next+1+64w+i is here)
-//	reset  3, code (1)
+//	kind (1), serial (2), share lost (1), next wanted (4)
+//	data    1, ..., sequence (4), flags (1), fragment
+//	ack     2, ..., number of words (1), words (8 each; bit i of word w: next+1+64w+i is here)
+//	parity  4, ..., first sequence of the group (4), fragments in it (1), row (1), flags (1), sum
+//	reset   3, code (1)
 type frame struct {
-	kind  byte
-	seq   uint32
-	next  uint32 // every sequence number before this one has arrived
-	flags byte
-	data  []byte
-	words [maxWindow / 64]uint64
-	code  byte
+	kind   byte
+	serial uint16 // counts all datagrams of a channel one way
+	lost   share  // of those that came the other way
+	next   uint32 // every sequence number before this one has arrived
+	seq    uint32
+	flags  byte
+	group  byte
+	row    byte
+	data   []byte
+	words  [maxWindow / 64]uint64
+	code   byte
 }
 
 func (f *frame) append(dst []byte) []byte {
 	dst = append(dst, f.kind)
+	if f.kind == frameReset {
+		return append(dst, f.code)
+	}
+	dst = binary.LittleEndian.AppendUint16(dst, f.serial)
+	dst = append(dst, byte(f.lost))
+	dst = binary.LittleEndian.AppendUint32(dst, f.next)
 	switch f.kind {
 	case frameData:
 		dst = binary.LittleEndian.AppendUint32(dst, f.seq)
-		dst = binary.LittleEndian.AppendUint32(dst, f.next)
 		dst = append(dst, f.flags)
 		return append(dst, f.data...)
-	case frameAck:
-		dst = binary.LittleEndian.AppendUint32(dst, f.next)
-		n := len(f.words)
-		for n > 0 && f.words[n-1] == 0 {
-			n--
-		}
-		dst = append(dst, byte(n))
-		for _, w := range f.words[:n] {
-			dst = binary.LittleEndian.AppendUint64(dst, w)
-		}
-		return dst
+	case frameParity:
+		dst = binary.LittleEndian.AppendUint32(dst, f.seq)
+		dst = append(dst, f.group, f.row, f.flags)
+		return append(dst, f.data...)
 	}
-	return append(dst, f.code)
+	n := len(f.words)
+	for n > 0 && f.words[n-1] == 0 {
+		n--
+	}
+	dst = append(dst, byte(n))
+	for _, w := range f.words[:n] {
+		dst = binary.LittleEndian.AppendUint64(dst, w)
+	}
+	return dst
 }
 
 // parseFrame decodes a frame; data is a part of b. Each frame has one encoding only: what parses
@@ -76,36 +94,52 @@ func parseFrame(b []byte) (frame, error) {
 		return bad("cut short")
 	}
 	f := frame{kind: b[0]}
+	if f.kind == frameReset {
+		if len(b) != 2 {
+			return bad("reset of the wrong length")
+		}
+		f.code = b[1]
+		return f, nil
+	}
+	if len(b) < commonHeader+1 {
+		return bad("cut short")
+	}
+	f.serial, f.lost = binary.LittleEndian.Uint16(b[1:]), share(b[3])
+	f.next = binary.LittleEndian.Uint32(b[4:])
 	switch f.kind {
 	case frameData:
 		if len(b) < dataHeader+1 {
 			return bad("data cut short")
 		}
-		f.seq = binary.LittleEndian.Uint32(b[1:])
-		f.next = binary.LittleEndian.Uint32(b[5:])
-		f.flags = b[9]
-		f.data = b[dataHeader:]
+		f.seq, f.flags, f.data = binary.LittleEndian.Uint32(b[8:]), b[12], b[dataHeader:]
 		if f.flags&^flagMask != 0 || len(f.data) > MaxFragment {
 			return bad("data with unknown flags or too long")
 		}
 		return f, nil
-	case frameAck:
-		if len(b) < 6 || int(b[5]) > len(f.words) || len(b) != 6+8*int(b[5]) {
-			return bad("acknowledgement of the wrong length")
+	case frameParity:
+		if len(b) < parityHeader+shardHead+1 {
+			return bad("parity cut short")
 		}
-		f.next = binary.LittleEndian.Uint32(b[1:])
-		for i := range int(b[5]) {
-			f.words[i] = binary.LittleEndian.Uint64(b[6+8*i:])
+		f.seq, f.group, f.row, f.flags = binary.LittleEndian.Uint32(b[8:]), b[12], b[13], b[14]
+		f.data = b[parityHeader:]
+		if f.flags&^flagPush != 0 || len(f.data) > MaxFragment+shardHead {
+			return bad("parity with unknown flags or too long")
 		}
-		if n := int(b[5]); n > 0 && f.words[n-1] == 0 {
-			return bad("acknowledgement with an empty last word")
+		if f.group == 0 || f.group > groupSize || f.row >= parityRows {
+			return bad("parity of no possible group")
 		}
 		return f, nil
-	case frameReset:
-		if len(b) != 2 {
-			return bad("reset of the wrong length")
+	case frameAck:
+		n := int(b[8])
+		if n > len(f.words) || len(b) != commonHeader+1+8*n {
+			return bad("acknowledgement of the wrong length")
 		}
-		f.code = b[1]
+		for i := range n {
+			f.words[i] = binary.LittleEndian.Uint64(b[commonHeader+1+8*i:])
+		}
+		if n > 0 && f.words[n-1] == 0 {
+			return bad("acknowledgement with an empty last word")
+		}
 		return f, nil
 	}
 	return bad("unknown kind")

@@ -57,8 +57,9 @@ func AppendReset(out *Output, to PeerID, typ byte, session uint64, code byte) {
 // IsReset reports whether a body gives a session up. A reset must never be answered with one.
 func IsReset(body []byte) bool { return len(body) == 2 && body[0] == frameReset }
 
-// Opens reports whether a body can begin a session: it carries one of the first fragments.
+// Opens reports whether a body can begin a session: it carries one of the first fragments, or parity
+// of them.
 func Opens(body []byte) bool {
 	f, err := parseFrame(body)
-	return err == nil && f.kind == frameData && f.next == 0 && f.seq < maxWindow
+	return err == nil && (f.kind == frameData || f.kind == frameParity) && f.next == 0 && f.seq < maxWindow
 }

@@ -1,6 +1,8 @@
 package antientropy
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,13 +12,55 @@ import (
 	"time"
 
 	"github.com/perfgate/perfgate/protocols"
+	"github.com/perfgate/perfgate/protocols/cells"
 	"github.com/perfgate/perfgate/protocols/simnet"
 )
+
+// What a side said in one message.
+type said struct {
+	leg   uint16
+	parts []part
+}
+
+// get returns the body of the part of a kind, or nil.
+func (m said) get(kind byte) []byte {
+	for _, p := range m.parts {
+		if p.kind == kind {
+			return p.body
+		}
+	}
+	return nil
+}
+
+func hear(b []byte) (m said, err error) {
+	leg, rest, err := parseMessage(b)
+	m.leg = leg
+	for len(rest) > 0 && err == nil {
+		var p part
+		p, rest = cutPart(rest)
+		m.parts = append(m.parts, p)
+	}
+	return m, err
+}
+
+func say(leg uint16, parts ...part) []byte {
+	b := binary.LittleEndian.AppendUint16(nil, leg)
+	for _, p := range parts {
+		b = appendPart(b, p)
+	}
+	return b
+}
+
+// closes is the part that shows a digest that no log has.
+func (t *team) closes() part {
+	c := closing{epoch: t.Epoch, show: show{1}}
+	return part{partShow, c.append(nil)}
+}
 
 // A liar is a member that speaks the channel and says whatever its script wants: answer is given
 // each whole message and returns the messages to send back.
 type liar struct {
-	answer func(session uint64, m message) [][]byte
+	answer func(session uint64, m said) [][]byte
 	ch     *protocols.Channel
 	err    error
 }
@@ -44,7 +88,7 @@ func (l *liar) Step(now time.Duration, in protocols.Input, out *protocols.Output
 			if !ok {
 				break
 			}
-			m, err := parseMessage(b)
+			m, err := hear(b)
 			if err != nil {
 				panic(err)
 			}
@@ -63,7 +107,7 @@ func (l *liar) Step(now time.Duration, in protocols.Input, out *protocols.Output
 // against runs a session of an honest node 0, holding ten records of its own, with a liar, and
 // returns how it ended. Whatever the liar does, the honest log must be as it was unless intact says
 // how many records it may have gained.
-func (t *team) against(tb testing.TB, gained int, answer func(session uint64, m message) [][]byte) (Result, *liar) {
+func (t *team) against(tb testing.TB, gained int, answer func(session uint64, m said) [][]byte) (Result, *liar) {
 	tb.Helper()
 	l := t.log(tb)
 	t.add(tb, l, 0, 1, 10)
@@ -92,9 +136,24 @@ func (t *team) against(tb testing.TB, gained int, answer func(session uint64, m 
 	return r, crook
 }
 
+// place is where an author stands among the sorted members, or past them all.
+func (t *team) place(author protocols.PeerID) (n int) {
+	for _, m := range t.Members {
+		if m == author {
+			for _, o := range t.Members {
+				if bytes.Compare(o[:], m[:]) < 0 {
+					n++
+				}
+			}
+			return n
+		}
+	}
+	return len(t.Members)
+}
+
 // batchOf encodes records as a batch without checking them, in the given order.
 func (t *team) batchOf(session, number uint64, rs ...Record) []byte {
-	c := newCheck(session, number)
+	c := newCheck(nil, session, number)
 	tag := t.tag()
 	b := make([]byte, batchHeader)
 	run, runs := 0, 0
@@ -102,9 +161,9 @@ func (t *team) batchOf(session, number uint64, rs ...Record) []byte {
 		id := sha(signed(nil, &tag, &r.Author, r.append(nil, false)))
 		c.add(&id)
 		if i == 0 || r.Author != rs[i-1].Author {
-			run = len(b) + 32
+			run = len(b) + 2
 			runs++
-			b = append(append(b, r.Author[:]...), 0, 0)
+			b = append(b, byte(t.place(r.Author)), 0, 0, 0)
 		}
 		b[run]++
 		b = append(b, r.append(nil, !t.Unsigned)...)
@@ -183,13 +242,11 @@ func TestForgeriesChangeNothing(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("unsigned=%v/%s", unsigned, c.name), func(t *testing.T) {
-				r, crook := g.against(t, 0, func(session uint64, m message) [][]byte {
-					if m.kind != msgSummary {
+				r, crook := g.against(t, 0, func(session uint64, m said) [][]byte {
+					if m.leg != 1 {
 						return nil
 					}
-					summary := message{kind: msgSummary, leg: 2, digest: Digest{Epoch: g.Epoch}}
-					batch := message{kind: msgBatch, leg: 2, batch: c.batch(session)}
-					return [][]byte{summary.append(nil), batch.append(nil)}
+					return [][]byte{say(2, part{partBatch, c.batch(session)})}
 				})
 				if r.Converged || !errors.Is(r.Err, protocols.ErrVerification) || !strings.Contains(r.Err.Error(), c.reason) {
 					t.Errorf("ended with %v, want a verification failure for %q", r.Err, c.reason)
@@ -206,13 +263,11 @@ func TestForgeriesChangeNothing(t *testing.T) {
 func TestHonestBatchOfTheForgersIsAccepted(t *testing.T) {
 	for _, unsigned := range []bool{true, false} {
 		g := newTeam(3, unsigned)
-		r, _ := g.against(t, 1, func(session uint64, m message) [][]byte {
-			if m.kind != msgSummary {
+		r, _ := g.against(t, 1, func(session uint64, m said) [][]byte {
+			if m.leg != 1 {
 				return nil
 			}
-			summary := message{kind: msgSummary, leg: 2, digest: Digest{Epoch: g.Epoch}}
-			batch := message{kind: msgBatch, leg: 2, batch: g.batchOf(session, 0, g.record(1, 1))}
-			return [][]byte{summary.append(nil), batch.append(nil)}
+			return [][]byte{say(2, part{partBatch, g.batchOf(session, 0, g.record(1, 1))})}
 		})
 		if r.Applied != 1 || r.Converged {
 			t.Errorf("applied %d, converged %v; want 1 and not converged", r.Applied, r.Converged)
@@ -226,44 +281,61 @@ func TestHonestBatchOfTheForgersIsAccepted(t *testing.T) {
 
 func TestBreachesOfTheSession(t *testing.T) {
 	g := newTeam(2, true)
-	opening := message{kind: msgSummary, leg: 2, digest: Digest{Epoch: g.Epoch}}
-	summary := opening.append(nil)
+	end := g.closes()
+	marks := func(exact byte, rest ...byte) part { return part{partMarks, append([]byte{exact}, rest...)} }
+	coded := func(n int) part { return part{partCells, g.log(t).appendCells(nil, n)} }
+	le := binary.LittleEndian
 	for _, c := range []struct {
 		name   string
 		reply  func(session uint64) [][]byte
 		want   error
 		reason string
 	}{
-		{"done at once", func(uint64) [][]byte { m := message{kind: msgDone, leg: 2}; return [][]byte{m.append(nil)} }, protocols.ErrVerification, "out of turn"},
-		{"done for another digest", func(uint64) [][]byte {
-			end := message{kind: msgEnd, leg: 2, digest: Digest{Epoch: g.Epoch}}
-			done := message{kind: msgDone, leg: 4, digest: Digest{Epoch: g.Epoch}}
-			return [][]byte{summary, end.append(nil), done.append(nil)}
-		}, protocols.ErrVerification, "done with another digest"},
-		{"two summaries", func(uint64) [][]byte { return [][]byte{summary, summary} }, protocols.ErrVerification, "out of turn"},
+		{"two ends", func(uint64) [][]byte { return [][]byte{say(2, end, end)} }, protocols.ErrVerification, "out of turn"},
 		{"a batch after the end", func(session uint64) [][]byte {
-			end := message{kind: msgEnd, leg: 2, digest: Digest{Epoch: g.Epoch}}
-			batch := message{kind: msgBatch, leg: 2, batch: g.batchOf(session, 0, g.record(1, 1))}
-			return [][]byte{summary, end.append(nil), batch.append(nil)}
+			return [][]byte{say(2, end), say(2, part{partBatch, g.batchOf(session, 0, g.record(1, 1))})}
 		}, protocols.ErrVerification, "out of turn"},
-		{"a leg that nothing caused", func(uint64) [][]byte { m := opening; m.leg = 4; return [][]byte{m.append(nil)} }, protocols.ErrVerification, "leg 4 after leg 1"},
-		{"the initiator's leg", func(uint64) [][]byte { m := opening; m.leg = 1; return [][]byte{m.append(nil)} }, protocols.ErrVerification, "leg 1 after leg 1"},
-		{"a wish for what was never listed", func(uint64) [][]byte {
-			m := message{kind: msgWant, leg: 2, ids: make([]byte, 32)}
-			return [][]byte{summary, m.append(nil)}
-		}, protocols.ErrVerification, "not listed"},
-		{"an unknown message", func(uint64) [][]byte { return [][]byte{{99, 2, 0}} }, protocols.ErrVerification, "unknown type"},
-		{"a message over the limit", func(uint64) [][]byte { return [][]byte{summary, make([]byte, 257<<10)} }, protocols.ErrVerification, "over 262144 bytes"},
+		{"a leg that nothing caused", func(uint64) [][]byte { return [][]byte{say(4, end)} }, protocols.ErrVerification, "leg 4 after leg 1"},
+		{"the initiator's leg", func(uint64) [][]byte { return [][]byte{say(1, end)} }, protocols.ErrVerification, "leg 1 after leg 1"},
+		{"a wish for what was never offered", func(uint64) [][]byte { return [][]byte{say(2, part{partShorts, make([]byte, 5)})} }, protocols.ErrVerification, "not offered"},
+		{"a wish by salted id before there is a salt", func(uint64) [][]byte { return [][]byte{say(2, part{partSalted, make([]byte, 8)})} }, protocols.ErrVerification, "not offered"},
+		{"a list before there are ranges", func(uint64) [][]byte { return [][]byte{say(2, part{partList, make([]byte, 9)})} }, protocols.ErrVerification, "list of no range"},
+		{"a list of a range that is none", func(uint64) [][]byte {
+			whole := part{partRanges, cells.AppendRanges(nil, []cells.Range{{}})}
+			return [][]byte{say(2, whole, part{partList, append([]byte{0}, le.AppendUint64(nil, 1)...)})}
+		}, protocols.ErrVerification, "list of no range"},
+		{"a list outside its range", func(uint64) [][]byte {
+			whole := part{partRanges, cells.AppendRanges(nil, []cells.Range{{}})}
+			list := le.AppendUint64(append([]byte{1}, make([]byte, 8)...), 1<<63)
+			return [][]byte{say(2, whole, part{partList, list})}
+		}, protocols.ErrVerification, "list outside its range"},
+		{"ranges cut short", func(uint64) [][]byte { return [][]byte{say(2, part{partRanges, []byte{0, 1}})} }, protocols.ErrVerification, "decode ranges"},
+		{"cells cut short", func(uint64) [][]byte { return [][]byte{say(2, marks(0), part{partCells, []byte{0, 9, 0}}, end)} }, protocols.ErrVerification, "decode cells"},
+		{"marks of a stranger", func(uint64) [][]byte { return [][]byte{say(2, marks(1, 9, 1, 0), end)} }, protocols.ErrVerification, "marks of a stranger"},
+		{"marks of a stranger, with cells", func(uint64) [][]byte { return [][]byte{say(2, marks(0, 9, 1), coded(9), end)} }, protocols.ErrVerification, "marks of a stranger"},
+		{"marks with a hole at the end", func(uint64) [][]byte { return [][]byte{say(2, marks(1, 0, 2, 1, 2, 1), end)} }, protocols.ErrVerification, "decode marks"},
+		{"marks with adjacent holes", func(uint64) [][]byte { return [][]byte{say(2, marks(1, 0, 9, 2, 2, 1, 1, 1), end)} }, protocols.ErrVerification, "decode marks"},
+		{"marks of nothing", func(uint64) [][]byte { return [][]byte{say(2, marks(0, 0, 0), end)} }, protocols.ErrVerification, "decode marks"},
+		{"more holes than may be told", func(uint64) [][]byte {
+			var holes []run
+			for i := range uint64(maxRuns + 1) {
+				holes = append(holes, run{2*i + 1, 2*i + 1})
+			}
+			return [][]byte{say(2, marks(1, appendRuns([]byte{0, 0xff, 0xff, 0x7f}, holes)...), end)}
+		}, protocols.ErrVerification, "too many holes"},
+		{"an unknown part", func(uint64) [][]byte { return [][]byte{say(2, part{99, nil})} }, protocols.ErrVerification, "unknown kind 99"},
+		{"a part cut short", func(uint64) [][]byte { return [][]byte{say(2, end)[:20]} }, protocols.ErrVerification, "part cut short"},
+		{"nothing", func(uint64) [][]byte { return [][]byte{{2, 0}} }, protocols.ErrVerification, "cut short"},
+		{"a message over the limit", func(uint64) [][]byte { return [][]byte{make([]byte, 257<<10)} }, protocols.ErrVerification, "over 262144 bytes"},
 		{"another epoch", func(uint64) [][]byte {
-			m := opening
-			m.digest.Epoch++
-			return [][]byte{m.append(nil)}
+			c := closing{epoch: g.Epoch + 1}
+			return [][]byte{say(2, part{partShow, c.append(nil)})}
 		}, protocols.ErrVersion, "epoch is"},
 		{"silence", func(uint64) [][]byte { return nil }, protocols.ErrTimeout, "not through within"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, _ := g.against(t, 0, func(session uint64, m message) [][]byte {
-				if m.kind != msgSummary {
+			r, _ := g.against(t, 0, func(session uint64, m said) [][]byte {
+				if m.leg != 1 {
 					return nil
 				}
 				return c.reply(session)
@@ -308,58 +380,50 @@ func TestEquivocationIsFound(t *testing.T) {
 	}
 }
 
-// Ids may be asked for only where they were listed, and each only once.
+// Records may be asked for by number or id, each only once in a turn, and as often as there are
+// rounds.
 func TestWishesAreChecked(t *testing.T) {
 	g := newTeam(2, true)
-	zero := func(m *message) { m.digest = Digest{Epoch: g.Epoch} }
+	first := 0
+	if bytes.Compare(g.Members[0][:], g.Members[1][:]) > 0 {
+		first = 1
+	}
+	numbers := func(runs ...run) part { return part{partWish, appendRuns(appendAuthor(nil, first, -1), runs)} }
 	for _, c := range []struct {
 		name   string
-		ids    func(listed []byte) [][]byte
+		wishes []part
+		gets   int // in each round
 		reason string
 	}{
-		{"what was listed", func(listed []byte) [][]byte { return [][]byte{listed} }, ""},
-		{"an unknown id", func(listed []byte) [][]byte { id := slices.Clone(listed[:32]); id[31] ^= 1; return [][]byte{id} }, "not listed"},
-		{"an id of a part that does not differ", func([]byte) [][]byte { return [][]byte{make([]byte, 32)} }, "not listed"},
-		{"all twice", func(listed []byte) [][]byte { return [][]byte{listed, listed} }, "twice"},
-		{"out of order", func(listed []byte) [][]byte { return [][]byte{append(slices.Clone(listed[32:]), listed[:32]...)} }, "out of order"},
+		{"all", []part{numbers(run{1, 10})}, 10, ""},
+		{"two parts", []part{numbers(run{1, 2}), numbers(run{5, 6}, run{9, 9})}, 5, ""},
+		{"more than there are", []part{numbers(run{9, 1 << 60})}, 2, ""},
+		{"twice", []part{numbers(run{1, 5}), numbers(run{5, 6})}, 0, "twice"},
+		{"backwards", []part{numbers(run{4, 5}), numbers(run{1, 2})}, 0, "twice"},
+		{"of a stranger", []part{{partWish, appendRuns(appendAuthor(nil, 2, -1), []run{{1, 1}})}}, 0, "stranger"},
+		{"none of an author", []part{{partWish, appendRuns(appendAuthor(nil, 0, -1), nil)}}, 0, "decode wishes"},
+		{"a number of zero", []part{{partWish, []byte{0, 1, 0, 1}}}, 0, "decode wishes"},
+		{"ids out of order", []part{{partShorts, []byte{2, 0, 0, 0, 0, 1, 0, 0, 0, 0}}}, 0, "wrong length or order"},
+		{"an unknown id", []part{{partShorts, []byte{1, 0, 0, 0, 0}}}, 0, "not offered"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := 0
-			r, _ := g.against(t, 0, func(session uint64, m message) [][]byte {
-				reply := message{leg: m.leg + 1}
-				zero(&reply)
-				switch m.kind {
-				case msgSummary:
-					// Marks as high as the honest side's, so that it sends nothing of itself.
-					reply.kind, reply.marks = msgSummary, []Mark{{g.Members[0], 10}}
-					end := reply
-					end.kind = msgEnd
-					return [][]byte{reply.append(nil), end.append(nil)}
-				case msgEnd:
-					reply.kind, reply.buckets = msgBuckets, new([bucketCount]uint64)
-				case msgIDs:
-					if !m.last || len(m.ids) != 10*32 {
-						t.Errorf("%d ids listed, want 10 on one page", len(m.ids)/32)
+			r, _ := g.against(t, 0, func(session uint64, m said) [][]byte {
+				for _, p := range m.parts {
+					if p.kind == partBatch {
+						walkBatch(p.body, false, func(int, []byte) error { got++; return nil })
 					}
-					var out [][]byte
-					for _, ids := range c.ids(m.ids) {
-						want := message{kind: msgWant, leg: m.leg + 1, ids: ids}
-						out = append(out, want.append(nil))
-					}
-					reply.kind = msgEnd
-					return append(out, reply.append(nil))
-				case msgBatch:
-					walkBatch(m.batch, false, func(*protocols.PeerID, []byte) error { got++; return nil })
+				}
+				if m.get(partShow) == nil {
 					return nil
 				}
-				return [][]byte{reply.append(nil)}
+				return [][]byte{say(m.leg+1, append(slices.Clone(c.wishes), g.closes())...)}
 			})
 			switch {
 			case r.Converged:
 				t.Error("converged with a liar")
-			// The liar begins again and again, which takes two rounds each time after the first two.
-			case c.reason == "" && (got != 4*10 || !errors.Is(r.Err, protocols.ErrExhausted) || r.Rounds != 10):
-				t.Errorf("%d records came in %d rounds, %v; want 40 in 10 rounds", got, r.Rounds, r.Err)
+			case c.reason == "" && (got != 9*c.gets || !errors.Is(r.Err, protocols.ErrExhausted) || r.Rounds != 10):
+				t.Errorf("%d records came in %d rounds, %v; want %d in 10 rounds", got, r.Rounds, r.Err, 9*c.gets)
 			case c.reason != "" && (got != 0 || !errors.Is(r.Err, protocols.ErrVerification) || !strings.Contains(r.Err.Error(), c.reason)):
 				t.Errorf("%d records came; ended with %v, want %q", got, r.Err, c.reason)
 			}

@@ -17,16 +17,18 @@ const (
 
 	checkSize   = 16
 	batchHeader = checkSize + 2
-	runHeader   = 32 + 2
+	runHeader   = 2 + 2
 )
 
 // A Cursor walks over records of a log that are to be sent, in order of author and number, and cuts
 // them into batches. It holds no copies: records are read when their batch is made.
 type Cursor struct {
-	log   *Log
-	spans []span
-	list  []uint32 // or single headers, in the same order
-	err   error
+	log    *Log
+	spans  []span
+	list   []uint32 // or single headers, in the same order
+	spanAt int      // spans and list before these are done with
+	listAt int
+	err    error
 }
 
 type span struct {
@@ -63,41 +65,41 @@ func (c *Cursor) Err() error { return c.err }
 
 // peek returns the header of the next record, or -1 at the end.
 func (c *Cursor) peek() int {
-	for len(c.spans) > 0 {
-		s := &c.spans[0]
+	for ; c.spanAt < len(c.spans); c.spanAt++ {
+		s := &c.spans[c.spanAt]
 		for ; s.next <= s.last; s.next++ {
 			if n := c.log.slot(s.author, s.next); n != 0 {
 				return int(n - 1)
 			}
 		}
-		c.spans = c.spans[1:]
 	}
-	if len(c.list) > 0 {
-		return int(c.list[0])
+	if c.listAt < len(c.list) {
+		return int(c.list[c.listAt])
 	}
+	c.spans, c.list, c.spanAt, c.listAt = c.spans[:0], c.list[:0], 0, 0
 	return -1
 }
 
 func (c *Cursor) advance() {
-	if len(c.spans) > 0 {
-		c.spans[0].next++
+	if c.spanAt < len(c.spans) {
+		c.spans[c.spanAt].next++
 	} else {
-		c.list = c.list[1:]
+		c.listAt++
 	}
 }
 
 // AppendBatch appends the next batch, of at most limit records, and returns how many it has; with
 // none left it appends nothing. Session and number bind the batch to its place in one session.
 //
-//	check (16 bytes), runs (2), each run: author (32), records (2), records in stored form
+//	check (16 bytes), runs (2), each run: author (2), records (2), records in stored form
 //
-// Authors ascend from run to run and numbers within a run, so a set of records has one encoding.
+// An author is told by its place among the sorted members. Authors ascend from run to run and numbers within a run, so a set of records has one encoding.
 func (c *Cursor) AppendBatch(dst []byte, session, number uint64, limit int) ([]byte, int) {
 	limit = min(limit, MaxBatch)
 	start := len(dst)
-	check := newCheck(session, number)
+	check := newCheck(c.log.checkBuf, session, number)
 	n, runs, run := 0, 0, 0
-	author := ^uint32(0)
+	author, seq := ^uint32(0), uint64(0)
 	for n < limit {
 		i := c.peek()
 		if i < 0 {
@@ -107,14 +109,18 @@ func (c *Cursor) AppendBatch(dst []byte, session, number uint64, limit int) ([]b
 		if n > 0 && len(dst)-start+runHeader+len(body) > maxBatchBytes {
 			break
 		}
+		if n > 0 && (h.author < author || h.author == author && h.seq <= seq) {
+			break // what was asked for in several ways is in order only piece by piece
+		}
+		seq = h.seq
 		if n == 0 {
 			dst = append(dst, make([]byte, batchHeader)...)
 		}
 		if h.author != author {
 			author = h.author
-			run = len(dst) + 32
+			run = len(dst) + 2
 			runs++
-			dst = append(append(dst, c.log.members[author][:]...), 0, 0)
+			dst = append(dst, byte(author), byte(author>>8), 0, 0)
 		}
 		dst = append(dst, body...)
 		check.add(&h.id)
@@ -123,6 +129,7 @@ func (c *Cursor) AppendBatch(dst []byte, session, number uint64, limit int) ([]b
 		c.advance()
 	}
 	if n > 0 {
+		c.log.checkBuf = check.b
 		sum := check.sum()
 		copy(dst[start:], sum[:])
 		binary.LittleEndian.PutUint16(dst[start+checkSize:], uint16(runs))
@@ -133,9 +140,8 @@ func (c *Cursor) AppendBatch(dst []byte, session, number uint64, limit int) ([]b
 // A check binds the ids of a batch, in order, to its place.
 type check struct{ b []byte }
 
-func newCheck(session, number uint64) check {
-	b := make([]byte, 0, 16+32*128)
-	b = binary.LittleEndian.AppendUint64(b, session)
+func newCheck(buf []byte, session, number uint64) check {
+	b := binary.LittleEndian.AppendUint64(buf[:0], session)
 	return check{binary.LittleEndian.AppendUint64(b, number)}
 }
 
@@ -156,7 +162,7 @@ type pending struct {
 
 // walkBatch calls f for every record of a batch, in order. It checks the form: lengths, order of
 // authors and numbers, nothing left over.
-func walkBatch(b []byte, signature bool, f func(author *protocols.PeerID, body []byte) error) error {
+func walkBatch(b []byte, signature bool, f func(author int, body []byte) error) error {
 	bad := func(what string) error {
 		return fmt.Errorf("decode batch: %s: %w", what, protocols.ErrVerification)
 	}
@@ -168,20 +174,19 @@ func walkBatch(b []byte, signature bool, f func(author *protocols.PeerID, body [
 		return bad("empty")
 	}
 	b = b[batchHeader:]
-	var last *protocols.PeerID
-	total := 0
+	last, total := -1, 0
 	for range runs {
 		if len(b) < runHeader {
 			return bad("run cut short")
 		}
-		author := (*protocols.PeerID)(b[:32])
-		n := int(binary.LittleEndian.Uint16(b[32:]))
+		author := int(binary.LittleEndian.Uint16(b))
+		n := int(binary.LittleEndian.Uint16(b[2:]))
 		b = b[runHeader:]
 		total += n
 		if n == 0 || total > MaxBatch {
 			return bad(fmt.Sprintf("run of %d records, at most %d in a batch", n, MaxBatch))
 		}
-		if last != nil && bytes.Compare(last[:], author[:]) >= 0 {
+		if last >= author {
 			return bad("authors out of order")
 		}
 		last = author
@@ -211,12 +216,13 @@ func walkBatch(b []byte, signature bool, f func(author *protocols.PeerID, body [
 // protocols.ErrVerification.
 func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates int, err error) {
 	l.pending = l.pending[:0]
-	check := check{l.checkBuf[:0]}
-	check.b = binary.LittleEndian.AppendUint64(check.b, session)
-	check.b = binary.LittleEndian.AppendUint64(check.b, number)
+	check := newCheck(l.checkBuf, session, number)
 	size := 0
-	err = walkBatch(b, !l.group.Unsigned, func(author *protocols.PeerID, body []byte) error {
-		n, id, fresh, err := l.verify(author, body)
+	err = walkBatch(b, !l.group.Unsigned, func(author int, body []byte) error {
+		if author >= len(l.members) {
+			return fmt.Errorf("verify record %d of author %d: the author is no member of the group: %w", recordSeq(body), author, protocols.ErrVerification)
+		}
+		n, id, fresh, err := l.verify(&l.members[author], body)
 		if err != nil {
 			return err
 		}

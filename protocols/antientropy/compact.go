@@ -195,7 +195,7 @@ func (c *Compactor) closeSink() error {
 func (c *Compactor) prepare() int {
 	l := c.log
 	n := len(c.reducer.facts)
-	next := &Log{group: l.group, key: l.key, authors: make([][]uint32, len(l.members)), past: newPast(len(l.members), l.group.Epoch)}
+	next := &Log{group: l.group, key: l.key, authors: make([][]uint32, len(l.members)), tracks: make([]tracker, len(l.members)), past: newPast(len(l.members), l.group.Epoch)}
 	next.base, next.whole = slices.Clone(c.cut), slices.Clone(c.cut)
 	for a := range next.authors {
 		above := int(l.high(uint32(a)) - c.cut[a])
@@ -214,15 +214,15 @@ func (c *Compactor) prepare() int {
 
 func (c *Compactor) copy(h uint32) int {
 	x, body := &c.log.headers[h], c.log.body(int(h))
-	c.next.attach(x.author, x.id, c.next.arena.add(body), body)
+	c.next.attach(x.author, x.id, x.short, c.next.arena.add(body), body)
 	return headerBytes + len(body)
 }
 
 // exchange gives the log its new memory.
 func (c *Compactor) exchange() {
 	l, n := c.log, c.next
-	l.arena, l.headers, l.index, l.authors = n.arena, n.headers, n.index, n.authors
-	n.floor, n.compactions = c.floor, l.compactions+1
+	l.arena, l.headers, l.index, l.authors, l.tracks = n.arena, n.headers, n.index, n.authors, n.tracks
+	n.floor, n.compactions, n.blind = c.floor, l.compactions+1, l.blind
 	l.past = n.past
 	c.stage, c.next, c.reducer, c.ids = stageDone, nil, reducer{}, nil
 }

@@ -78,8 +78,9 @@ func TestConvergesInAllWeather(t *testing.T) {
 					t.Fatalf("replay with: go test ./protocols/antientropy -run '%s/seed=%d$'", t.Name(), seed)
 				}
 			}
-			if s.Name != "ideal" && seeds > 100 && (lost == 0 || again == 0) {
-				t.Errorf("%d datagrams lost, %d sent again: the weather was too good", lost, again)
+			// Parity stands in for most of what is lost, so that little is sent again.
+			if s.Name != "ideal" && seeds > 100 && (lost == 0 || 4*again > 3*lost) {
+				t.Errorf("%d datagrams lost, %d sent again", lost, again)
 			}
 			if s.Name == "ideal" && (lost != 0 || again != 0) {
 				t.Errorf("%d datagrams lost, %d sent again in ideal conditions", lost, again)
@@ -99,7 +100,7 @@ func TestSignedReplicasConverge(t *testing.T) {
 	}
 }
 
-// Holes are found by id, and only what is missing travels.
+// Holes are named by number, and only what is missing travels.
 func TestHolesAreFilledWithoutResendingTheRest(t *testing.T) {
 	g := newTeam(2, true)
 	whole := g.log(t)
@@ -117,19 +118,20 @@ func TestHolesAreFilledWithoutResendingTheRest(t *testing.T) {
 		name         string
 		a, b         *Log
 		aGets, bGets int
+		legs         int // until the initiator knows: one less if the second leg tells it all
 	}{
-		{"here", holes(5, 77, 1024, 2999), holes(), 4, 0},
-		{"there", holes(), holes(1, 2, 3), 0, 3},
-		{"both", holes(10, 20, 30), holes(20, 40), 2, 1},
-		{"the last one", holes(3000), holes(7), 1, 1},
+		{"here", holes(5, 77, 1024, 2999), holes(), 4, 0, 3},
+		{"there", holes(), holes(1, 2, 3), 0, 3, 4},
+		{"both", holes(10, 20, 30), holes(20, 40), 2, 1, 4},
+		{"the last one", holes(3000), holes(7), 1, 1, 4},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, s := g.world(t, simnet.Realistic(1), Config{}, c.a, c.b).sync(t)
 			if r.Applied != c.aGets || s.Applied != c.bGets || r.Duplicates+s.Duplicates != 0 {
 				t.Errorf("applied %d and %d, want %d and %d; %d duplicates", r.Applied, s.Applied, c.aGets, c.bGets, r.Duplicates+s.Duplicates)
 			}
-			if r.Rounds != 4 || r.Legs != 8 {
-				t.Errorf("%d rounds, %d legs; want 4 and 8", r.Rounds, r.Legs)
+			if r.Rounds != 2 || r.Legs != c.legs {
+				t.Errorf("%d rounds, %d legs; want 2 and %d", r.Rounds, r.Legs, c.legs)
 			}
 		})
 	}
@@ -202,7 +204,7 @@ func TestPhysics(t *testing.T) {
 	g := newTeam(2, true)
 	for _, s := range simnet.Scenarios() {
 		o := s.Options(1)
-		rtx := 0
+		lost := 0
 		for seed := range uint64(40) {
 			a, b := g.log(t), g.log(t)
 			g.add(t, a, 0, 1, 100)
@@ -215,7 +217,7 @@ func TestPhysics(t *testing.T) {
 			sum := w.net.Total()
 			x, y := ra.Channel, rb.Channel
 			// The initiator's result is of the moment it knew; it may have acknowledged since.
-			after := sum.Datagrams - (x.Fragments + x.Retransmissions + x.Acks + y.Fragments + y.Retransmissions + y.Acks)
+			after := sum.Datagrams - (x.Fragments + x.Retransmissions + x.Parity + x.Acks + y.Fragments + y.Retransmissions + y.Parity + y.Acks)
 			if again := sum.Retransmissions; again < x.Retransmissions+y.Retransmissions || after < 0 {
 				t.Errorf("net=%s seed %d: %d retransmissions on the wire, %+v %+v, %d more datagrams", s.Name, seed, again, x, y, after)
 			}
@@ -228,10 +230,10 @@ func TestPhysics(t *testing.T) {
 			if sum.Lost == 0 && sum.Retransmissions != 0 {
 				t.Errorf("net=%s seed %d: %d retransmissions without loss", s.Name, seed, sum.Retransmissions)
 			}
-			rtx += sum.Retransmissions
+			lost += sum.Lost
 		}
-		if (rtx > 0) != (o.Link.Loss > 0) {
-			t.Errorf("net=%s: %d retransmissions at %v loss", s.Name, rtx, o.Link.Loss)
+		if (lost > 0) != (o.Link.Loss > 0) {
+			t.Errorf("net=%s: %d lost at %v loss", s.Name, lost, o.Link.Loss)
 		}
 	}
 }

@@ -1,15 +1,19 @@
 package antientropy
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/perfgate/perfgate/protocols"
 	"github.com/perfgate/perfgate/protocols/simnet"
 )
 
-// Each test here is named after a defect that other implementations of the protocol have had.
+// Each test here is named after a defect that an implementation of the protocol has had, and shows
+// that it is absent.
 
-func TestOrderOfInsertionDoesNotMatter(t *testing.T) {
+func TestDefectOrderSensitiveHash(t *testing.T) {
 	g := newTeam(2, true)
 	a, b := g.log(t), g.log(t)
 	g.add(t, a, 0, 1, 40)
@@ -27,7 +31,7 @@ func TestOrderOfInsertionDoesNotMatter(t *testing.T) {
 	}
 }
 
-func TestDirectionComesFromSetsNotCounts(t *testing.T) {
+func TestDefectDirectionFromCounts(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		a, b         [2]uint64 // how many records of author 0 and 1 each side holds
@@ -63,7 +67,7 @@ func TestDirectionComesFromSetsNotCounts(t *testing.T) {
 	}
 }
 
-func TestDivergedShipsBothWaysBeyondOneBatch(t *testing.T) {
+func TestDefectDivergedShipsNothingOrOneBatch(t *testing.T) {
 	g := newTeam(2, true)
 	a, b := g.log(t), g.log(t)
 	g.add(t, a, 0, 1, 700)
@@ -76,16 +80,50 @@ func TestDivergedShipsBothWaysBeyondOneBatch(t *testing.T) {
 	if ra.Rounds != 2 || ra.Legs != 4 {
 		t.Errorf("%d rounds, %d legs; want 2 and 4", ra.Rounds, ra.Legs)
 	}
-	// One summary, six batches, one end, and as many back with done for the closing side.
-	if m := ra.Channel.Messages; m != 1+6+1 {
-		t.Errorf("%d messages from the initiator, want 8", m)
+	// Its description, and six batches, up to two in one message; wishes ahead, as many back, and the
+	// last word.
+	if m := ra.Channel.Messages; m != 1+4 {
+		t.Errorf("%d messages from the initiator, want 5", m)
 	}
-	if m := rb.Channel.Messages; m != 1+6+1+1 {
-		t.Errorf("%d messages from the responder, want 9", m)
+	if m := rb.Channel.Messages; m != 1+4+1 {
+		t.Errorf("%d messages from the responder, want 6", m)
 	}
 }
 
-func TestFactsAndCapabilitiesConverge(t *testing.T) {
+// A reply is bounded in what it may hold, whatever the peer sends.
+func TestDefectReplyWithoutBound(t *testing.T) {
+	g := newTeam(2, true)
+	for _, c := range []struct {
+		name   string
+		batch  func(session uint64) []byte
+		reason string
+	}{
+		{"too many records", func(session uint64) []byte {
+			b := make([]byte, checkSize, 1<<20)
+			b = append(b, 1, 0)
+			b = append(b, 1, 0, 0xff, 0xff)
+			return append(b, make([]byte, 1000)...)
+		}, "run of 65535 records, at most 4096"},
+		{"a payload too long", func(session uint64) []byte {
+			b := append(make([]byte, checkSize), 1, 0)
+			b = append(b, 1, 0, 1, 0)
+			return append(b, byte(Op), 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0)
+		}, "payload of 65537 bytes"},
+		{"too many bytes", func(uint64) []byte { return make([]byte, 300<<10) }, "message over"},
+	} {
+		r, _ := g.against(t, 0, func(session uint64, m said) [][]byte {
+			if m.leg != 1 {
+				return nil
+			}
+			return [][]byte{say(2, part{partBatch, c.batch(session)})}
+		})
+		if !errors.Is(r.Err, protocols.ErrVerification) || !strings.Contains(r.Err.Error(), c.reason) {
+			t.Errorf("%s: %v, want %q", c.name, r.Err, c.reason)
+		}
+	}
+}
+
+func TestDefectFactsAndCapabilitiesStayBehind(t *testing.T) {
 	g := newTeam(2, true)
 	a, b := g.log(t), g.log(t)
 	insert := func(l *Log, r Record) {
@@ -126,7 +164,7 @@ func TestFactsAndCapabilitiesConverge(t *testing.T) {
 	}
 }
 
-func TestAppliedIsCountedOnce(t *testing.T) {
+func TestDefectAppliedAgainEveryRound(t *testing.T) {
 	g := newTeam(2, true)
 	a, b := g.log(t), g.log(t)
 	g.add(t, b, 1, 1, 300)
@@ -139,7 +177,7 @@ func TestAppliedIsCountedOnce(t *testing.T) {
 	}
 }
 
-func TestConcurrentSessionsDoNotMix(t *testing.T) {
+func TestDefectSessionsMix(t *testing.T) {
 	g := newTeam(4, true)
 	logs := make([]*Log, 4)
 	for i := range logs {
@@ -191,7 +229,7 @@ func TestConcurrentSessionsDoNotMix(t *testing.T) {
 	}
 }
 
-func TestDigestIsKeptNotRecomputed(t *testing.T) {
+func TestDefectWholeStateHashedEveryRound(t *testing.T) {
 	g := newTeam(2, true)
 	a, b := g.log(t), g.log(t)
 	g.add(t, a, 0, 1, 2000)

@@ -7,6 +7,7 @@ import (
 	"math/bits"
 
 	"github.com/perfgate/perfgate/protocols"
+	"github.com/perfgate/perfgate/protocols/cells"
 )
 
 // A Sum describes a set of records in 40 bytes: how many, and the sum modulo 2^256 of one keyed hash
@@ -67,18 +68,13 @@ func (d *Digest) append(dst []byte) []byte {
 	return dst
 }
 
-// parseDigest decodes the first digestSize bytes of b, of which there must be as many.
-func parseDigest(b []byte) Digest {
-	d := Digest{Epoch: binary.LittleEndian.Uint64(b)}
-	b = b[8:]
-	for _, s := range []*Sum{&d.Ops, &d.Facts, &d.Caps} {
-		s.Count = binary.LittleEndian.Uint64(b)
-		for i := range s.Fingerprint {
-			s.Fingerprint[i] = binary.LittleEndian.Uint64(b[8+8*i:])
-		}
-		b = b[sumSize:]
-	}
-	return d
+// A show is a digest as it is shown to the other side: the first half of its SHA-256.
+type show [16]byte
+
+func (d *Digest) show() show {
+	var b [digestSize]byte
+	h := sha256.Sum256(d.append(b[:0]))
+	return show(h[:16])
 }
 
 // A fingerKey keys the hashes of a group's epoch. With an id it fills one block of SHA-256.
@@ -88,6 +84,13 @@ func (g *Group) fingerKey() fingerKey {
 	b := append([]byte("perfgate anti-entropy fingerprint 1\n"), g.Key[:]...)
 	h := sha256.Sum256(binary.LittleEndian.AppendUint64(b, g.Epoch))
 	return fingerKey(h[:16])
+}
+
+// cellKey keys the short ids and coded cells of a group's epoch.
+func (g *Group) cellKey() cells.Key {
+	b := append([]byte("perfgate anti-entropy cells 1\n"), g.Key[:]...)
+	h := sha256.Sum256(binary.LittleEndian.AppendUint64(b, g.Epoch))
+	return cells.Key(h[:16])
 }
 
 // element is what the record with this id adds to a Sum.

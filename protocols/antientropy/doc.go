@@ -4,27 +4,35 @@
 //
 // # The way of one session
 //
-// The initiator opens with its digest and its marks: for each author the highest number held. The
-// responder answers with its own and, in the same leg, streams the records past the initiator's
-// marks. The initiator streams what lies past the responder's, and closes with the digest of what
-// it holds now. If that is the responder's digest too, it says so:
+// The sides take turns, and each turn ends with a show of the digest. The initiator's first turn
+// describes its log. The responder works out both halves of the difference, ships what the initiator
+// lacks, and wishes for what it lacks itself. The initiator ships that, and both hold everything:
 //
-//	leg 1  ->  summary
-//	leg 2  <-  summary, batch ..., end
-//	leg 3  ->  batch ..., end
-//	leg 4  <-  done
+//	leg 1  ->  description, show
+//	leg 2  <-  wishes, batch ..., show
+//	leg 3  ->  batch ..., show
+//	leg 4  <-  show: the same
 //
-// Equal replicas are through after leg 2. A round is a pair of legs, there and back. Marks say
-// nothing about holes, so where the digests still differ after leg 3 the responder names, in leg 4,
-// one keyed sum for each of 256 parts of the space of ids; the initiator lists its ids in the parts
-// that differ, in pages; the responder asks for those it lacks and sends those that were not
-// listed; and the closing is as before:
+// Who is shown the digest that it has shown itself is through; who has not shown it yet says so
+// first. Equal replicas are through after leg 2. A round is a pair of legs, there and back. Messages
+// carry as much of a turn as fits, so a small one is a single datagram, and the channel below adds
+// parity, so that loss seldom costs time.
 //
-//	leg 4  <-  buckets
-//	leg 5  ->  ids ...
-//	leg 6  <-  want ..., batch ..., end
-//	leg 7  ->  batch ..., end
-//	leg 8  <-  done
+// How to describe a log is a ladder:
+//
+//  1. Marks: the highest number of each author, and which are missing below it. That says exactly
+//     what a log holds and takes a few bytes for each author and hole. A log with more than 512
+//     holes does not do this.
+//  2. Marks and coded cells (package cells), which every log keeps up to date: their number follows
+//     the difference, whatever the size of the logs. The first 160 find about a hundred differences
+//     beside what lies past the marks. Where they do not suffice, the other side answers with its
+//     own description, of as many cells as the difference seems to take: one leg more.
+//  3. Ranges, where the difference is larger than the cells of a log can tell: counts and
+//     fingerprints of parts of the space of ids, split where they differ. Their short ids are salted
+//     for the session, so that records that look alike to cells, by chance or by a member's malice,
+//     do not do so again.
+//
+// Whoever has to describe its log although a step has been tried takes the next one.
 //
 // Batches are verified whole before anything of them is applied: form, author's membership, number,
 // signature, content against id, place in the session, and that no author has two records of one

@@ -71,6 +71,22 @@ func (t *team) add(tb testing.TB, l *Log, author int, first, last uint64) {
 	}
 }
 
+// thinned returns a log with every second record of the first author, so many holes that they are not
+// told one by one, and without those that are left out.
+func (t *team) thinned(tb testing.TB, last uint64, without func(seq uint64) bool) *Log {
+	tb.Helper()
+	l := t.log(tb)
+	for seq := uint64(2); seq <= last; seq += 2 {
+		if without == nil || !without(seq) {
+			t.add(tb, l, 0, seq, seq)
+		}
+	}
+	if l.exact() {
+		tb.Fatal("too few holes")
+	}
+	return l
+}
+
 // A world is a network with one node for each log; node i is member i.
 type world struct {
 	net   *simnet.Network

@@ -240,3 +240,42 @@ func TestInsertDoesNotAllocateWithRoom(t *testing.T) {
 		t.Errorf("%v allocations for each insert", n)
 	}
 }
+
+// Sessions use the memory of those before. What a sync allocates are its two results, which the
+// caller keeps, and room for records.
+func TestSyncDoesNotAllocate(t *testing.T) {
+	for level := byMarks; level <= byCells; level++ {
+		g := newTeam(2, true)
+		a, b := g.log(t), g.log(t)
+		g.add(t, a, 0, 1, 20)
+		g.add(t, b, 1, 1, 20)
+		for _, l := range []*Log{a, b} {
+			l.Reserve(100_000, 1<<24)
+		}
+		w := g.world(t, simnet.Ideal(1), Config{level: level}, a, b)
+		seq := uint64(20)
+		one := func() {
+			w.start(t, 0, 1)
+			w.net.Run(protocols.Never, nil)
+			if r, s := w.only(t, 0), w.only(t, 1); !r.Converged || !s.Converged {
+				t.Fatal(r.Err, s.Err)
+			}
+		}
+		add := func() {
+			seq++
+			g.add(t, a, 0, seq, seq)
+			g.add(t, b, 1, seq, seq)
+		}
+		for range 3000 { // until the path is known to lose nothing, and tables have grown
+			add()
+			one()
+		}
+		base := testing.AllocsPerRun(50, add)
+		if n := testing.AllocsPerRun(200, func() { add(); one() }) - base; n > 2 {
+			t.Errorf("level %d: a sync allocates %v times, want 2", level, n)
+		}
+		if level == byCells && a.Len() < 6000 {
+			t.Error("nothing was synced")
+		}
+	}
+}

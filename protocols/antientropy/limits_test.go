@@ -62,9 +62,8 @@ func TestErrorsAreTold(t *testing.T) {
 
 func TestRoundsRunOut(t *testing.T) {
 	g := newTeam(2, true)
-	a, b := g.log(t), g.log(t)
-	g.add(t, a, 0, 2, 5) // record 1 is missing, so marks do not suffice
-	g.add(t, b, 0, 1, 5)
+	g.Cells = 8 // so few that ranges are needed, which take more legs
+	a, b := g.thinned(t, 4000, nil), g.thinned(t, 4000, func(seq uint64) bool { return seq%100 == 0 })
 	w := g.world(t, simnet.Ideal(1), Config{MaxRounds: 2}, a, b)
 	w.start(t, 0, 1)
 	w.net.Run(time.Hour, nil)
@@ -76,19 +75,20 @@ func TestRoundsRunOut(t *testing.T) {
 }
 
 func TestWishesRunOut(t *testing.T) {
-	g := newTeam(2, true)
-	for _, c := range []struct {
-		max  int
-		want error
-	}{{8, protocols.ErrExhausted}, {9, nil}} {
-		a, b := g.log(t), g.log(t)
-		g.add(t, a, 0, 1, 10)
-		g.add(t, b, 0, 10, 10) // marks agree, nine records are missing
-		w := g.world(t, simnet.Ideal(1), Config{MaxWanted: c.max}, a, b)
-		w.start(t, 0, 1)
-		w.net.Run(time.Hour, nil)
-		if r := w.only(t, 1); !errors.Is(r.Err, c.want) || r.Converged != (c.want == nil) {
-			t.Errorf("at most %d: ended with %v, want %v", c.max, r.Err, c.want)
+	for _, cells := range []int{8, 0} {
+		g := newTeam(2, true)
+		g.Cells = cells
+		for _, c := range []struct {
+			max  int
+			want error
+		}{{19 - min(cells, 8)*2, protocols.ErrExhausted}, {20, nil}} { // some of what ranges find is not asked for
+			a, b := g.thinned(t, 4000, nil), g.thinned(t, 4000, func(seq uint64) bool { return seq%100 == 0 && seq <= 2000 })
+			w := g.world(t, simnet.Ideal(1), Config{MaxWanted: c.max}, a, b)
+			w.start(t, 0, 1)
+			w.net.Run(time.Hour, nil)
+			if r := w.only(t, 1); !errors.Is(r.Err, c.want) || r.Converged != (c.want == nil) {
+				t.Errorf("%d cells, at most %d: ended with %v, want %v", cells, c.max, r.Err, c.want)
+			}
 		}
 	}
 }
@@ -163,7 +163,7 @@ func TestStrayDatagrams(t *testing.T) {
 	}
 	wrongVersion := pack(protocols.TypeAntiEntropy, 3, 1)
 	wrongVersion[0]++
-	opening := pack(protocols.TypeAntiEntropy, 1, 0, 0, 0, 0, 0, 0, 0, 0, 7, 42)
+	opening := pack(protocols.TypeAntiEntropy, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 42)
 	for _, c := range []struct {
 		name    string
 		from    protocols.PeerID
@@ -175,8 +175,8 @@ func TestStrayDatagrams(t *testing.T) {
 		{"another version", g.Members[1], wrongVersion, 0},
 		{"another protocol", g.Members[1], pack(99, 1), 0},
 		{"a reset", g.Members[1], pack(protocols.TypeAntiEntropy, 3, 1), 0},
-		{"the middle of a session", g.Members[1], pack(protocols.TypeAntiEntropy, 1, 5, 0, 0, 0, 9, 0, 0, 0, 0, 42), 1},
-		{"an acknowledgement", g.Members[1], pack(protocols.TypeAntiEntropy, 2, 5, 0, 0, 0, 0), 1},
+		{"the middle of a session", g.Members[1], pack(protocols.TypeAntiEntropy, 1, 5, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 42), 1},
+		{"an acknowledgement", g.Members[1], pack(protocols.TypeAntiEntropy, 2, 5, 0, 0, 0, 0, 0, 0, 0), 1},
 		{"a stranger's opening", protocols.PeerID{9}, opening, 1},
 		{"from ourselves", g.Members[0], opening, 1},
 	} {

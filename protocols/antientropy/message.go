@@ -1,152 +1,171 @@
 package antientropy
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 
 	"github.com/perfgate/perfgate/protocols"
+	"github.com/perfgate/perfgate/protocols/cells"
 )
 
-// The messages of a session. Each begins with its type (1 byte) and its leg (2).
+// The parts of a message, which begins with its leg (2 bytes). Each part is its kind (1), the length
+// of its body (4) and the body.
 const (
-	msgSummary byte = 1 // digest, marks (2), each: author (32), high (8)
-	msgBatch   byte = 2 // as Cursor.AppendBatch makes it
-	msgEnd     byte = 3 // digest, applied (8): all that was planned has been sent
-	msgDone    byte = 4 // digest, applied (8): both sides hold the same
-	msgBuckets byte = 5 // one sum (8) for each of the 256 first bytes that an id can have
-	msgIDs     byte = 6 // buckets that differ (32, one bit each), last (1), ids (2), each 32
-	msgWant    byte = 7 // ids (2), each 32
+	// partShow: show of the digest (16), epoch, records applied (uvarints). It ends the side's turn.
+	partShow byte = iota + 1
+	// partMarks and partWish: see runs.go.
+	partMarks
+	partWish
+	// partCells: as Log.appendCells makes them.
+	partCells
+	// partShorts: the short ids that the sender lacks (5 each), ascending.
+	partShorts
+	// partBatch: as Cursor.AppendBatch makes it.
+	partBatch
+	// partRanges: as package cells makes them, of salted short ids.
+	partRanges
+	// partList: bits of a range (1), its lowest salted id (8), those that the sender has in it (8
+	// each), ascending.
+	partList
+	// partSalted: salted short ids that the sender lacks (8 each), ascending.
+	partSalted
 )
 
 const (
-	messageHeader = 3
-	bucketCount   = 256
-	maxIDs        = 1024 // in one message
+	messageHeader = 2
+	partHeader    = 1 + 4
+	shortSize     = shortBits / 8
+	cellSize      = cells.CellSize - 8 + shortSize
+	listHeader    = 1 + 8
 )
 
-// A message is decoded in place: batch is a part of the bytes that arrived, and lists are read with
-// their count.
-type message struct {
-	kind    byte
-	leg     uint16
-	digest  Digest
-	applied uint64
-	marks   []Mark
-	batch   []byte
-	buckets *[bucketCount]uint64
-	differ  [bucketCount / 8]byte
-	last    bool
-	ids     []byte // 32 each
+type part struct {
+	kind byte
+	body []byte
 }
 
-func (m *message) append(dst []byte) []byte {
-	dst = append(dst, m.kind)
-	dst = binary.LittleEndian.AppendUint16(dst, m.leg)
-	switch m.kind {
-	case msgSummary:
-		dst = m.digest.append(dst)
-		dst = binary.LittleEndian.AppendUint16(dst, uint16(len(m.marks)))
-		for i := range m.marks {
-			dst = append(dst, m.marks[i].Author[:]...)
-			dst = binary.LittleEndian.AppendUint64(dst, m.marks[i].High)
+// cutPart splits the first part off a message that parseMessage has checked.
+func cutPart(b []byte) (part, []byte) {
+	end := partHeader + int(binary.LittleEndian.Uint32(b[1:]))
+	return part{b[0], b[partHeader:end:end]}, b[end:]
+}
+
+// beginPart appends the header of a part, to be completed by endPart once its body is there.
+func beginPart(dst []byte, kind byte) []byte { return append(dst, kind, 0, 0, 0, 0) }
+
+// endPart completes the part whose header begins at start.
+func endPart(dst []byte, start int) []byte {
+	binary.LittleEndian.PutUint32(dst[start+1:], uint32(len(dst)-start-partHeader))
+	return dst
+}
+
+func appendPart(dst []byte, p part) []byte {
+	start := len(dst)
+	return endPart(append(beginPart(dst, p.kind), p.body...), start)
+}
+
+// parseMessage checks the form of a whole message, but for that of batches and cells, which is
+// checked where they are taken in, and returns its leg and its parts. It holds no memory of its own.
+// Each message has one encoding only. The error wraps protocols.ErrVerification.
+func parseMessage(b []byte) (leg uint16, parts []byte, err error) {
+	bad := func(what string) (uint16, []byte, error) {
+		return 0, nil, fmt.Errorf("decode message: %s: %w", what, protocols.ErrVerification)
+	}
+	if len(b) < messageHeader+partHeader {
+		return bad("cut short")
+	}
+	leg, parts = binary.LittleEndian.Uint16(b), b[messageHeader:]
+	for rest := parts; len(rest) > 0; {
+		if len(rest) < partHeader || len(rest)-partHeader < int(binary.LittleEndian.Uint32(rest[1:])) {
+			return bad("part cut short")
 		}
-	case msgBatch:
-		dst = append(dst, m.batch...)
-	case msgEnd, msgDone:
-		dst = m.digest.append(dst)
-		dst = binary.LittleEndian.AppendUint64(dst, m.applied)
-	case msgBuckets:
-		for _, b := range m.buckets {
-			dst = binary.LittleEndian.AppendUint64(dst, b)
+		var p part
+		p, rest = cutPart(rest)
+		if err := p.check(); err != nil {
+			return 0, nil, err
 		}
-	case msgIDs:
-		dst = append(dst, m.differ[:]...)
-		dst = append(dst, 0)
-		if m.last {
-			dst[len(dst)-1] = 1
+	}
+	return leg, parts, nil
+}
+
+// check checks the form of a part.
+func (p *part) check() error {
+	ok := true
+	switch p.kind {
+	case partShow:
+		_, ok = parseClosing(p.body)
+	case partMarks:
+		return eachMark(p.body, nil)
+	case partWish:
+		return eachWish(p.body, nil)
+	case partShorts:
+		ok = ascends(p.body, shortSize)
+	case partSalted:
+		ok = ascends(p.body, 8)
+	case partList:
+		ok = len(p.body) >= listHeader && p.body[0] <= 64 && ascends(p.body[listHeader:], 8)
+	case partBatch, partCells, partRanges:
+	default:
+		return fmt.Errorf("decode message: part of unknown kind %d: %w", p.kind, protocols.ErrVerification)
+	}
+	if !ok {
+		return fmt.Errorf("decode message: part of kind %d of the wrong length or order: %w", p.kind, protocols.ErrVerification)
+	}
+	return nil
+}
+
+// ascends reports whether b is a list of numbers of that size in bytes, each greater than the one
+// before.
+func ascends(b []byte, size int) bool {
+	if len(b)%size != 0 {
+		return false
+	}
+	for i := size; i < len(b); i += size {
+		if number(b[i:], size) <= number(b[i-size:], size) {
+			return false
 		}
-		fallthrough
-	case msgWant:
-		dst = binary.LittleEndian.AppendUint16(dst, uint16(len(m.ids)/32))
-		dst = append(dst, m.ids...)
+	}
+	return true
+}
+
+// number decodes the little-endian number of that size that b begins with.
+func number(b []byte, size int) (v uint64) {
+	for i := size - 1; i >= 0; i-- {
+		v = v<<8 | uint64(b[i])
+	}
+	return v
+}
+
+func appendNumber(dst []byte, v uint64, size int) []byte {
+	for range size {
+		dst = append(dst, byte(v))
+		v >>= 8
 	}
 	return dst
 }
 
-// parseMessage decodes a whole message. Each has one encoding only: what parses re-encodes to the
-// same bytes. The error wraps protocols.ErrVerification.
-func parseMessage(b []byte) (message, error) {
-	var m message
-	bad := func(what string) (message, error) {
-		return message{}, fmt.Errorf("decode message of type %d: %s: %w", m.kind, what, protocols.ErrVerification)
-	}
-	if len(b) < messageHeader {
-		return bad("cut short")
-	}
-	m.kind, m.leg = b[0], binary.LittleEndian.Uint16(b[1:])
-	b = b[messageHeader:]
-	switch m.kind {
-	case msgSummary:
-		if len(b) < digestSize+2 {
-			return bad("cut short")
-		}
-		m.digest = parseDigest(b)
-		n := int(binary.LittleEndian.Uint16(b[digestSize:]))
-		b = b[digestSize+2:]
-		if len(b) != n*(32+8) {
-			return bad("marks of the wrong length")
-		}
-		m.marks = make([]Mark, n)
-		for i := range m.marks {
-			m.marks[i] = Mark{protocols.PeerID(b[:32]), binary.LittleEndian.Uint64(b[32:])}
-			b = b[40:]
-			if i > 0 && bytes.Compare(m.marks[i-1].Author[:], m.marks[i].Author[:]) >= 0 {
-				return bad("marks out of order")
-			}
-		}
-	case msgBatch:
-		m.batch = b
-	case msgEnd, msgDone:
-		if len(b) != digestSize+8 {
-			return bad("of the wrong length")
-		}
-		m.digest, m.applied = parseDigest(b), binary.LittleEndian.Uint64(b[digestSize:])
-	case msgBuckets:
-		if len(b) != 8*bucketCount {
-			return bad("of the wrong length")
-		}
-		m.buckets = new([bucketCount]uint64)
-		for i := range m.buckets {
-			m.buckets[i] = binary.LittleEndian.Uint64(b[8*i:])
-		}
-	case msgIDs, msgWant:
-		if m.kind == msgIDs {
-			if len(b) < len(m.differ)+1 || b[len(m.differ)] > 1 {
-				return bad("cut short")
-			}
-			copy(m.differ[:], b)
-			m.last = b[len(m.differ)] == 1
-			b = b[len(m.differ)+1:]
-		}
-		if len(b) < 2 {
-			return bad("cut short")
-		}
-		n := int(binary.LittleEndian.Uint16(b))
-		m.ids = b[2:]
-		if n > maxIDs || len(m.ids) != 32*n {
-			return bad("ids of the wrong length")
-		}
-		for i := 32; i < len(m.ids); i += 32 {
-			if bytes.Compare(m.ids[i-32:i], m.ids[i:i+32]) >= 0 {
-				return bad("ids out of order")
-			}
-		}
-	default:
-		return bad("unknown type")
-	}
-	return m, nil
+// A closing is what partShow says.
+type closing struct {
+	epoch   uint64
+	show    show
+	applied uint64
 }
 
-// id returns the i-th id of the message.
-func (m *message) id(i int) *[32]byte { return (*[32]byte)(m.ids[32*i:]) }
+func (c *closing) append(dst []byte) []byte {
+	dst = binary.AppendUvarint(append(dst, c.show[:]...), c.epoch)
+	return binary.AppendUvarint(dst, c.applied)
+}
+
+func parseClosing(b []byte) (c closing, ok bool) {
+	if len(b) < len(c.show) {
+		return closing{}, false
+	}
+	r := reader{b: b[copy(c.show[:], b):]}
+	c.epoch, c.applied = r.uvarint(^uint64(0)), r.uvarint(maxSeq)
+	return c, !r.bad && len(r.b) == 0
+}
+
+// parseList splits a list into its range, of which count and fingerprint are missing, and its ids.
+func parseList(b []byte) (cells.Range, []byte) {
+	return cells.Range{Bits: b[0], Low: binary.LittleEndian.Uint64(b[1:])}, b[listHeader:]
+}

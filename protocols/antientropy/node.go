@@ -23,16 +23,19 @@ type Config struct {
 	Batch int
 	// MaxSessions bounds the sessions at one time, own and others'; default 64.
 	MaxSessions int
-	// MaxRounds bounds the rounds of one session; default 10. Two suffice unless logs have holes or
-	// change meanwhile.
+	// MaxRounds bounds the rounds of one session; default 10. Two suffice unless logs are full of
+	// holes and differ in much, or change meanwhile.
 	MaxRounds int
 	// MaxWanted bounds the records that one session asks for by id, which a peer could otherwise
 	// make up without end; default 1,048,576.
 	MaxWanted int
 	// Timeout ends a session that takes longer; default 120 s.
 	Timeout time.Duration
-	// Channel bounds datagrams and retransmissions.
+	// Channel bounds datagrams and retransmissions. Its Path is not used: the node keeps one for
+	// each peer, so that later sessions begin with what earlier ones learned of the way.
 	Channel protocols.ChannelOptions
+
+	level int // how logs are described at first, for tests
 }
 
 // A Result says how one session ended.
@@ -54,14 +57,16 @@ type Result struct {
 	// of it, rounded up. Acknowledgements and retransmissions are not counted: they are in Channel.
 	Legs, Rounds int
 	Channel      protocols.ChannelStats
-	// Started and Ended are virtual times. The initiator's session lasts until it knows that both
-	// sides hold the same.
-	Started, Ended time.Duration
+	// Started, HaveAll and Ended are virtual times. HaveAll is when the last record that was missing
+	// here arrived, or Started if none was; whether it was the last shows only at the end. The
+	// initiator's session lasts until it knows that both sides hold the same.
+	Started, HaveAll, Ended time.Duration
 }
 
 const (
 	closedKept  = 64   // ended sessions remembered, to turn away their late datagrams
 	resultsKept = 1024 // results kept for TakeResults
+	idleKept    = 4    // ended sessions whose memory is used again
 )
 
 type sessionKey struct {
@@ -86,6 +91,8 @@ type Node struct {
 	closedAt int
 	results  []Result
 	refused  int
+	idle     []*session                           // ended ones, for their memory
+	paths    map[protocols.PeerID]*protocols.Path // at most one for each member
 }
 
 // NewNode returns a node for a log, which only the node may change from now on.
@@ -142,7 +149,10 @@ func (n *Node) Start(now time.Duration, peer protocols.PeerID, out *protocols.Ou
 		return 0, fmt.Errorf("start session with %v: %d sessions already: %w", peer, len(n.sessions), protocols.ErrExhausted)
 	}
 	s := n.open(now, peer, n.rng.Uint64(), true)
-	s.sendSummary()
+	s.ours = true
+	if err := s.describe(firstCells); err != nil {
+		return 0, err
+	}
 	n.service(now, s, out)
 	return s.id, nil
 }
@@ -174,11 +184,29 @@ func (n *Node) member(p protocols.PeerID) bool {
 }
 
 func (n *Node) open(now time.Duration, peer protocols.PeerID, id uint64, initiator bool) *session {
-	rng := rand.New(rand.NewPCG(n.cfg.Seed^id, n.rng.Uint64()))
-	s := &session{
-		log: n.log, cfg: &n.cfg, peer: peer, id: id, initiator: initiator,
-		ch:      protocols.NewChannel(n.cfg.Channel, protocols.TypeAntiEntropy, peer, id, rng),
-		started: now, deadline: now + n.cfg.Timeout, compactions: n.log.compactions,
+	opts := n.cfg.Channel
+	if opts.Path = n.paths[peer]; opts.Path == nil {
+		if n.paths == nil {
+			n.paths = map[protocols.PeerID]*protocols.Path{}
+		}
+		opts.Path = new(protocols.Path)
+		n.paths[peer] = opts.Path
+	}
+	var s *session
+	if last := len(n.idle) - 1; last >= 0 {
+		s, n.idle = n.idle[last], n.idle[:last]
+	} else {
+		s = &session{ch: new(protocols.Channel), pcg: new(rand.PCG)}
+		s.rng = rand.New(s.pcg)
+	}
+	s.pcg.Seed(n.cfg.Seed^id, n.rng.Uint64())
+	s.ch.Reset(opts, protocols.TypeAntiEntropy, peer, id, s.rng)
+	*s = session{
+		log: n.log, cfg: &n.cfg, ch: s.ch, pcg: s.pcg, rng: s.rng,
+		peer: peer, id: id, initiator: initiator, level: n.cfg.level, sorted: true,
+		compactions: n.log.compactions, started: now, haveAll: now, deadline: now + n.cfg.Timeout,
+		cursor: Cursor{log: n.log, spans: s.cursor.spans[:0], list: s.cursor.list[:0]},
+		queue:  s.queue[:0], arena: s.arena[:0], held: s.held[:0], lacks: s.lacks[:0],
 	}
 	n.sessions = append(n.sessions, s)
 	return s
@@ -217,6 +245,11 @@ func (n *Node) receive(now time.Duration, in protocols.Input, out *protocols.Out
 			if err := s.handle(now, b); err != nil {
 				s.conclude(now, err)
 			}
+		}
+		if s.told.marks != nil || s.told.cells != nil {
+			s.held = append(s.held, b)
+		} else {
+			s.ch.Recycle(b)
 		}
 	}
 	n.service(now, s, out)
@@ -259,8 +292,8 @@ func (n *Node) service(now time.Duration, s *session, out *protocols.Output) {
 			s.conclude(now, fmt.Errorf("sync with %v: %w", s.peer, err))
 		}
 	}
-	if s.over && !s.told {
-		s.told = true
+	if s.over && !s.noted {
+		s.noted = true
 		if len(n.results) == resultsKept {
 			n.results = slices.Delete(n.results, 0, 1)
 		}
@@ -269,8 +302,12 @@ func (n *Node) service(now time.Duration, s *session, out *protocols.Output) {
 			protocols.AppendReset(out, s.peer, protocols.TypeAntiEntropy, s.id, code)
 		}
 	}
-	if s.over && (s.err != nil || s.initiator || s.ch.Pending() == 0 || now >= s.deadline) {
+	if s.over && (s.err != nil || s.ch.Pending() == 0 || now >= s.deadline) {
 		n.sessions = slices.DeleteFunc(n.sessions, func(t *session) bool { return t == s })
+		if len(n.idle) < idleKept {
+			s.salted = nil
+			n.idle = append(n.idle, s)
+		}
 		code := resetCode(s.err)
 		if code == 0 {
 			code = protocols.ResetClosed
@@ -287,9 +324,12 @@ func (n *Node) service(now time.Duration, s *session, out *protocols.Output) {
 
 // resetCode is how to tell the peer about an error, or 0 where there is nothing to tell.
 func resetCode(err error) byte {
+	if err == nil {
+		return 0
+	}
 	var reset *protocols.ResetError
 	switch {
-	case err == nil, errors.As(err, &reset):
+	case errors.As(err, &reset):
 		return 0
 	case errors.Is(err, protocols.ErrVerification):
 		return protocols.ResetRefused

@@ -38,6 +38,8 @@ type past struct {
 	floor Digest     // of all records at or below the base, gone or kept
 
 	compactions int
+	// blind says that the coded cells lack what came by a snapshot.
+	blind bool
 }
 
 func newPast(members int, epoch uint64) past {
@@ -52,7 +54,7 @@ func (p *past) copyFrom(src *past) {
 	for i := range p.kept {
 		p.kept[i] = append(p.kept[i][:0], src.kept[i]...)
 	}
-	p.floor = src.floor
+	p.floor, p.blind = src.floor, src.blind
 	p.compactions++ // header numbers mean something else now
 }
 
@@ -83,6 +85,7 @@ func (l *Log) enter(author uint32, seq uint64, n uint32) {
 		l.kept[author] = append(l.kept[author], n)
 		return
 	}
+	l.tracks[author].add(seq, l.high(author))
 	t := l.authors[author]
 	for uint64(len(t)) < seq-base {
 		t = append(t, 0)
@@ -122,6 +125,11 @@ func (s *session) sameNumbers() error {
 		return fmt.Errorf("sync with %v: the log was compacted meanwhile: %w", s.peer, protocols.ErrTimeout)
 	}
 	return nil
+}
+
+// pruned returns the error for a peer that lacks what is pruned here.
+func (s *session) pruned() error {
+	return fmt.Errorf("sync with %v: it lacks records of before the base: %w: %w", s.peer, protocols.ErrPruned, protocols.ErrVersion)
 }
 
 // checkCut says why a frontier cannot be a cut through this log, or nil.

@@ -1,7 +1,6 @@
 package antientropy
 
 import (
-	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -124,7 +123,7 @@ func (l *Log) readCut(b []byte) (Cut, []cutRecordRef, error) {
 		}
 		l.scratch = signed(l.scratch[:0], &l.tag, &l.members[author], body[:size])
 		id := sha256.Sum256(l.scratch)
-		if !l.group.Unsigned && !ed25519.Verify(l.members[author][:], l.scratch, body[size:]) {
+		if !l.group.Unsigned && !authentic(&l.members[author], l.scratch, body[size:]) {
 			return fmt.Errorf("verify record %d of %v: the signature is not the author's: %w", recordSeq(body), l.members[author], protocols.ErrVerification)
 		}
 		switch Kind(body[0]) {
@@ -169,22 +168,37 @@ func (l *Log) Restore(b []byte, root [32]byte) (Cut, error) {
 			return Cut{}, fmt.Errorf("restore log: record %d of %v is held with another content: %w", recordSeq(r.body), l.members[r.author], protocols.ErrVerification)
 		}
 	}
-	next := &Log{authors: make([][]uint32, len(l.members)), past: newPast(len(l.members), l.group.Epoch)}
+	next := &Log{authors: make([][]uint32, len(l.members)), tracks: make([]tracker, len(l.members)), past: newPast(len(l.members), l.group.Epoch)}
 	next.base, next.whole = slices.Clone(c.Frontier), slices.Clone(c.Frontier)
 	for i := range records {
 		r := &records[i]
-		next.attach(r.author, r.id, next.arena.add(r.body), r.body)
+		next.attach(r.author, r.id, l.short(&r.id), next.arena.add(r.body), r.body)
 	}
 	digest := c.Digest
 	for i := range l.headers {
 		if h := &l.headers[i]; h.seq > c.Frontier[h.author] {
 			body := l.body(i)
-			next.attach(h.author, h.id, next.arena.add(body), body)
+			next.attach(h.author, h.id, h.short, next.arena.add(body), body)
 			e := l.key.element(&h.id)
 			digest.sum(Kind(body[0])).add(&e)
 		}
 	}
-	next.floor, next.compactions = c.Digest, l.compactions+1
-	l.arena, l.headers, l.index, l.authors, l.past, l.digest = next.arena, next.headers, next.index, next.authors, next.past, digest
+	next.floor, next.compactions, next.blind = c.Digest, l.compactions+1, true
+	l.arena, l.headers, l.index, l.authors, l.tracks = next.arena, next.headers, next.index, next.authors, next.tracks
+	l.past, l.digest = next.past, digest
 	return c, nil
+}
+
+// parseDigest decodes the first digestSize bytes of b, of which there must be as many.
+func parseDigest(b []byte) Digest {
+	d := Digest{Epoch: binary.LittleEndian.Uint64(b)}
+	b = b[8:]
+	for _, s := range []*Sum{&d.Ops, &d.Facts, &d.Caps} {
+		s.Count = binary.LittleEndian.Uint64(b)
+		for i := range s.Fingerprint {
+			s.Fingerprint[i] = binary.LittleEndian.Uint64(b[8+8*i:])
+		}
+		b = b[sumSize:]
+	}
+	return d
 }

@@ -1,84 +1,78 @@
 package antientropy
 
 import (
-	"bytes"
 	"cmp"
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/perfgate/perfgate/protocols"
 )
 
-// A stage is what a session waits for.
-type stage int
-
-const (
-	waitSummary  stage = iota // both: the other's summary
-	exchange                  // both: wanted ids, batches, and the end of them
-	waitVerdict               // initiator: done, or buckets
-	waitIDs                   // responder: pages of ids
-	stageHasEnds              // number of stages
-)
-
-// expects lists the messages that each side may receive in each stage.
-var expects = map[bool][stageHasEnds][]byte{
-	true: { // initiator
-		waitSummary: {msgSummary},
-		exchange:    {msgWant, msgBatch, msgEnd},
-		waitVerdict: {msgDone, msgBuckets},
-	},
-	false: {
-		waitSummary: {msgSummary},
-		exchange:    {msgBatch, msgEnd},
-		waitIDs:     {msgIDs},
-	},
-}
-
+// A session is one sync with one peer. The sides take turns: each ends its turn by showing its
+// digest, and the other then decides by what it was told (ladder.go) what to say in its own.
 type session struct {
 	log       *Log
 	cfg       *Config
 	ch        *protocols.Channel
+	pcg       *rand.PCG // of rng, which is the channel's
+	rng       *rand.Rand
 	peer      protocols.PeerID
 	id        uint64
 	initiator bool
-	stage     stage
 	started   time.Duration
 	deadline  time.Duration
 
 	legIn, legOut     uint16
+	legNext           uint16 // no message of the other side is of an earlier leg from now on
 	batchIn, batchOut uint64
-	shown             Digest // the last digest sent
-	cursor            *Cursor
-	planned           bool // cursor holds all that is to be sent in this round
-	remoteEnd         bool
-	endSent           bool
-	applied           int
-	duplicates        int
-	sent              int
-	remoteApplied     int
+	ours              bool     // it is our turn: the other side has shown its digest
+	shown             show     // the digest that we showed last
+	queue             []part   // to be sent before any records
+	queued            int      // of which so many were
+	arena             []byte   // what is in queue
+	held              [][]byte // messages that told refers to
+	cursor            Cursor   // records to be sent
+	asked             bool     // records that we wished for may arrive before the turn is ours
 
-	// For the listing of ids.
-	differ  [bucketCount / 8]byte
-	mine    []uint32 // headers in the parts that differ, by id; those not yet listed or matched
-	listing bool
-	last    []byte   // the last id of the page before
-	single  []uint32 // headers to send
-	wanted  int
+	told   told     // what the other side told in its turn
+	level  int      // how to describe the log next
+	lacks  []uint64 // salted ids to wish for
+	wanted int      // records wished for by id
+	salted *salted
+	sorted bool // the single records of cursor are in order
+
+	applied       int
+	duplicates    int
+	sent          int
+	remoteApplied int
+	haveAll       time.Duration
 
 	over  bool
-	told  bool
+	noted bool // the result has been handed over
 	err   error
 	ended time.Duration
 
 	compactions int // of the log when the session began
 }
 
+// told is what one turn of the other side told.
+type told struct {
+	marks, cells []byte
+	wishes       bool
+	ranges       bool
+	lastWish     [2]uint64 // author and number, or id
+	lastKind     byte
+}
+
 func (s *session) result() Result {
 	r := Result{
 		Peer: s.peer, Session: s.id, Initiator: s.initiator, Converged: s.err == nil, Err: s.err,
 		Applied: s.applied, Duplicates: s.duplicates, Sent: s.sent,
-		Legs: int(max(s.legIn, s.legOut)), Channel: s.ch.Stats(), Started: s.started, Ended: s.ended,
+		Legs: int(max(s.legIn, s.legOut)), Channel: s.ch.Stats(),
+		Started: s.started, HaveAll: s.haveAll, Ended: s.ended,
 	}
 	r.Rounds = (r.Legs + 1) / 2
 	if r.Converged {
@@ -103,210 +97,161 @@ func (s *session) breach(format string, args ...any) error {
 	return fmt.Errorf("sync with %v: %s: %w", s.peer, fmt.Sprintf(format, args...), protocols.ErrVerification)
 }
 
-func (s *session) send(m message) error {
-	m.leg = s.legIn + 1
-	s.legOut = m.leg
-	return s.ch.Send(m.append(nil))
-}
-
-func (s *session) sendSummary() error {
-	s.shown = s.log.Digest()
-	return s.send(message{kind: msgSummary, digest: s.shown, marks: s.log.Marks()})
-}
-
-func (s *session) sendDigest(kind byte) error {
-	s.shown = s.log.Digest()
-	return s.send(message{kind: kind, digest: s.shown, applied: uint64(s.applied)})
-}
-
 // handle takes one whole message.
 func (s *session) handle(now time.Duration, b []byte) error {
 	if err := s.sameNumbers(); err != nil {
 		return err
 	}
-	m, err := parseMessage(b)
+	leg, parts, err := parseMessage(b)
 	if err != nil {
 		return fmt.Errorf("sync with %v: %w", s.peer, err)
-	}
-	if !slices.Contains(expects[s.initiator][s.stage], m.kind) {
-		return s.breach("message of type %d out of turn", m.kind)
 	}
 	// The initiator's legs are odd, the responder's even; neither may run ahead of its cause.
-	if m.leg < s.legIn || m.leg > s.legOut+1 || (m.leg%2 == 0) != s.initiator {
-		return s.breach("leg %d after leg %d", m.leg, s.legOut)
+	if leg < s.legIn || leg > s.legOut+1 || (leg%2 == 0) != s.initiator {
+		return s.breach("leg %d after leg %d", leg, s.legOut)
 	}
-	s.legIn = m.leg
-	switch m.kind {
-	case msgSummary, msgEnd, msgDone:
-		if m.digest.Epoch != s.log.digest.Epoch {
-			return fmt.Errorf("sync with %v: its epoch is %d, ours %d: %w", s.peer, m.digest.Epoch, s.log.digest.Epoch, protocols.ErrVersion)
-		}
+	if leg < s.legNext {
+		return s.breach("leg %d out of turn", leg)
 	}
-	switch m.kind {
-	case msgSummary:
-		return s.onSummary(now, &m)
-	case msgBatch:
-		return s.onBatch(&m)
-	case msgEnd:
-		s.remoteApplied = int(m.applied)
-		s.remoteEnd = true
-		if !s.initiator {
-			return s.onClosing(now, &m)
+	s.legIn = leg
+	for len(parts) > 0 && !s.over {
+		var p part
+		p, parts = cutPart(parts)
+		if s.ours && !(p.kind == partBatch && s.asked) {
+			return s.breach("part of kind %d out of turn", p.kind)
 		}
-		if !s.planned {
-			s.plan(s.single)
-		}
-		return nil
-	case msgDone:
-		if !m.digest.Equal(&s.shown) {
-			return s.breach("done with another digest than was shown")
-		}
-		s.remoteApplied = int(m.applied)
-		s.conclude(now, nil)
-		return nil
-	case msgBuckets:
-		return s.onBuckets(&m)
-	case msgIDs:
-		return s.onIDs(&m)
-	}
-	return s.onWant(&m)
-}
-
-func (s *session) onSummary(now time.Duration, m *message) error {
-	if !s.initiator {
-		if err := s.sendSummary(); err != nil {
+		if err := s.take(now, p); err != nil {
 			return err
 		}
 	}
-	if m.digest.Equal(&s.shown) {
-		s.conclude(now, nil)
-		return nil
-	}
-	s.stage = exchange
-	s.cursor, s.planned = s.log.Since(m.marks), true
-	if err := s.cursor.Err(); err != nil {
-		return fmt.Errorf("sync with %v: %w", s.peer, err)
-	}
 	return nil
 }
 
-func (s *session) onBatch(m *message) error {
-	applied, duplicates, err := s.log.ApplyBatch(m.batch, s.id, s.batchIn)
-	if err != nil {
-		return fmt.Errorf("sync with %v: %w", s.peer, err)
-	}
-	s.batchIn++
-	s.applied += applied
-	s.duplicates += duplicates
-	return nil
-}
-
-// onClosing compares the initiator's closing digest with the present one.
-func (s *session) onClosing(now time.Duration, m *message) error {
-	if !s.endSent {
-		return s.breach("closed before we had sent everything")
-	}
-	if d := s.log.Digest(); m.digest.Equal(&d) {
-		if err := s.sendDigest(msgDone); err != nil {
-			return err
+// take takes one part of a message.
+func (s *session) take(now time.Duration, p part) error {
+	switch p.kind {
+	case partShow:
+		c, _ := parseClosing(p.body)
+		if c.epoch != s.log.digest.Epoch {
+			return fmt.Errorf("sync with %v: its epoch is %d, ours %d: %w", s.peer, c.epoch, s.log.digest.Epoch, protocols.ErrVersion)
 		}
-		s.conclude(now, nil)
-		return nil
+		s.remoteApplied = int(c.applied)
+		s.legNext = s.legIn + 1
+		return s.decide(now, c.show)
+	case partMarks:
+		s.told.marks = p.body
+	case partCells:
+		s.told.cells = p.body
+	case partBatch:
+		applied, duplicates, err := s.log.ApplyBatch(p.body, s.id, s.batchIn)
+		if err != nil {
+			return fmt.Errorf("sync with %v: %w", s.peer, err)
+		}
+		s.batchIn++
+		s.applied += applied
+		s.duplicates += duplicates
+		if applied > 0 {
+			s.haveAll = now
+		}
+	case partWish:
+		return s.onWish(p.body)
+	case partShorts, partSalted:
+		return s.onIDs(p)
+	case partRanges:
+		return s.onRanges(p.body)
+	case partList:
+		return s.onList(p.body)
 	}
-	if err := s.nextRound(waitIDs); err != nil {
-		return err
-	}
-	return s.send(message{kind: msgBuckets, buckets: s.log.buckets()})
-}
-
-// nextRound prepares for comparing ids, unless the rounds are used up. Each side counts for itself.
-func (s *session) nextRound(next stage) error {
-	if rounds := int(s.legIn+1) / 2; rounds >= s.cfg.MaxRounds {
-		return fmt.Errorf("sync with %v: digests still differ after %d rounds: %w", s.peer, rounds, protocols.ErrExhausted)
-	}
-	s.stage = next
-	s.cursor, s.planned, s.remoteEnd, s.endSent = nil, false, false, false
-	s.mine, s.single, s.last, s.listing = nil, nil, nil, false
 	return nil
 }
 
-// plan makes the records of these headers what is to be sent in this round.
-func (s *session) plan(headers []uint32) {
-	slices.SortFunc(headers, func(a, b uint32) int {
-		x, y := &s.log.headers[a], &s.log.headers[b]
-		return cmp.Or(cmp.Compare(x.author, y.author), cmp.Compare(x.seq, y.seq))
+// onWish arranges for records to be sent that were asked for by number. None can be asked for twice
+// in one turn.
+func (s *session) onWish(b []byte) error {
+	s.told.wishes = true
+	var err error
+	eachWish(b, func(author int, r run) {
+		at := [2]uint64{uint64(author), r.first}
+		switch {
+		case err != nil:
+		case author >= len(s.log.authors):
+			err = s.breach("asked for records of a stranger")
+		case s.told.lastKind == partWish && (at[0] < s.told.lastWish[0] || at[0] == s.told.lastWish[0] && at[1] <= s.told.lastWish[1]):
+			err = s.breach("asked for records twice")
+		}
+		s.told.lastKind, s.told.lastWish = partWish, [2]uint64{at[0], r.last}
+		if err == nil && r.first <= s.log.base[author] {
+			err = s.pruned()
+		}
+		if last := min(r.last, s.log.high(uint32(min(author, len(s.log.authors)-1)))); err == nil && r.first <= last {
+			s.cursor.spans = append(s.cursor.spans, span{uint32(author), r.first, last})
+		}
 	})
-	s.cursor, s.planned = &Cursor{log: s.log, list: headers}, true
+	return err
 }
 
-// onBuckets starts the listing of ids.
-func (s *session) onBuckets(m *message) error {
-	if err := s.nextRound(exchange); err != nil {
-		return err
+// onIDs arranges for records to be sent that were asked for by short id.
+func (s *session) onIDs(p part) error {
+	s.told.wishes = true
+	size := shortSize
+	if p.kind == partSalted {
+		size = 8
 	}
-	s.differ = [len(s.differ)]byte{}
-	for i, b := range s.log.buckets() {
-		if b != m.buckets[i] {
-			s.differ[i/8] |= 1 << (i % 8)
+	for b := p.body; len(b) > 0; b = b[size:] {
+		id := number(b, size)
+		if s.told.lastKind == p.kind && id <= s.told.lastWish[0] {
+			return s.breach("asked for records twice")
+		}
+		s.told.lastKind, s.told.lastWish[0] = p.kind, id
+		found := false
+		send := func(h uint32) { found, s.cursor.list = true, append(s.cursor.list, h) }
+		if p.kind == partShorts {
+			s.log.withShort(id, send)
+		} else if s.salted != nil {
+			s.salted.find(id, send)
+		}
+		if !found && p.kind == partShorts && s.log.compactions > 0 {
+			return s.pruned() // cells still speak of it
+		}
+		if !found {
+			return s.breach("asked for a record that was not offered")
 		}
 	}
-	s.mine, s.listing = s.log.within(&s.differ), true
+	s.sorted = false
 	return nil
 }
 
-// onIDs matches a page of the other's ids with our own: both are in order, so one pass over the
-// pages suffices.
-func (s *session) onIDs(m *message) error {
-	if !s.listing {
-		s.differ, s.listing = m.differ, true
-		s.mine = s.log.within(&s.differ)
-	} else if s.differ != m.differ {
-		return s.breach("pages of ids of different parts")
+// ask queues wishes by id and accounts for them: a peer could otherwise make ids up without end.
+func (s *session) ask(kind byte, ids []uint64, size int) error {
+	if len(ids) == 0 {
+		return nil
 	}
-	var want []byte
-	for i := range len(m.ids) / 32 {
-		id := m.id(i)
-		if s.differ[id[0]/8]>>(id[0]%8)&1 == 0 || s.last != nil && bytes.Compare(s.last, id[:]) >= 0 {
-			return s.breach("ids out of order or outside their part")
-		}
-		s.last = id[:]
-		for len(s.mine) > 0 && bytes.Compare(s.log.headers[s.mine[0]].id[:], id[:]) < 0 {
-			s.single = append(s.single, s.mine[0])
-			s.mine = s.mine[1:]
-		}
-		if len(s.mine) > 0 && s.log.headers[s.mine[0]].id == *id {
-			s.mine = s.mine[1:]
-			continue
-		}
-		want = append(want, id[:]...)
-	}
-	if s.wanted += len(want) / 32; s.wanted > s.cfg.MaxWanted {
+	if s.wanted += len(ids); s.wanted > s.cfg.MaxWanted {
 		return fmt.Errorf("sync with %v: more than %d records to ask for: %w", s.peer, s.cfg.MaxWanted, protocols.ErrExhausted)
 	}
-	if m.last {
-		s.stage = exchange
-		s.plan(append(s.single, s.mine...))
-		s.mine = nil
-	}
-	if len(want) == 0 {
-		return nil
-	}
-	return s.send(message{kind: msgWant, ids: want})
-}
-
-func (s *session) onWant(m *message) error {
-	for i := range len(m.ids) / 32 {
-		h := s.log.find(m.id(i))
-		if h < 0 || s.differ[m.id(i)[0]/8]>>(m.id(i)[0]%8)&1 == 0 || s.remoteEnd || s.planned {
-			return s.breach("asked for a record that was not listed")
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	for page := range slices.Chunk(ids, maxPage) {
+		start := len(s.arena)
+		for _, id := range page {
+			s.arena = appendNumber(s.arena, id, size)
 		}
-		s.single = append(s.single, uint32(h))
+		s.enqueue(kind, start)
 	}
-	if len(s.single) > s.log.Len() {
-		return s.breach("asked for records twice")
-	}
+	s.asked = true
 	return nil
 }
+
+// enqueue queues a part whose body is what was appended to arena since it was that long.
+func (s *session) enqueue(kind byte, start int) {
+	s.queue = append(s.queue, part{kind, s.arena[start:len(s.arena):len(s.arena)]})
+}
+
+// maxPage bounds the ids or ranges in one part.
+const maxPage = 4096
+
+// fullMessage is how long a message gets before another is begun, but for one batch.
+const fullMessage = 16 << 10
 
 // pump queues messages while the channel has room.
 func (s *session) pump() error {
@@ -314,59 +259,80 @@ func (s *session) pump() error {
 		return err
 	}
 	for s.ch.Room() {
-		switch {
-		case s.initiator && s.listing:
-			n := min(len(s.mine), maxIDs)
-			m := message{kind: msgIDs, differ: s.differ, last: n == len(s.mine)}
-			for _, h := range s.mine[:n] {
-				m.ids = append(m.ids, s.log.headers[h].id[:]...)
+		leg := s.legIn + 1
+		b := binary.LittleEndian.AppendUint16(s.ch.Buffer(), leg)
+		if !s.sorted {
+			s.cursor.sort()
+			s.sorted = true
+		}
+		// Records that were wished for need not wait for our turn; all else must.
+		for len(b) < fullMessage && (s.ours || s.told.wishes) {
+			if s.ours && s.queued < len(s.queue) {
+				b = appendPart(b, s.queue[s.queued])
+				s.queued++
+				continue
 			}
-			s.mine, s.listing = s.mine[n:], !m.last
-			if err := s.send(m); err != nil {
-				return err
+			if s.cursor.peek() >= 0 {
+				start, n := len(b), 0
+				b, n = s.cursor.AppendBatch(beginPart(b, partBatch), s.id, s.batchOut, s.cfg.Batch)
+				b = endPart(b, start)
+				s.batchOut++
+				s.sent += n
+				if start > messageHeader && start <= protocols.MaxFragment && len(b) > protocols.MaxFragment {
+					// What we wish for goes ahead: the other side can begin to send before it has all.
+					rest := append(binary.LittleEndian.AppendUint16(s.ch.Buffer(), leg), b[start:]...)
+					s.legOut = leg
+					if err := s.ch.SendOwn(b[:start]); err != nil {
+						return err
+					}
+					b = rest
+				}
+				continue
 			}
-		case s.stage != exchange || !s.planned || s.endSent:
+			if s.ours {
+				b = s.appendShow(b)
+			}
+			break
+		}
+		if len(b) == messageHeader {
+			s.ch.Recycle(b)
 			return nil
-		case s.cursor.peek() >= 0:
-			m := message{kind: msgBatch}
-			var n int
-			m.batch, n = s.cursor.AppendBatch(nil, s.id, s.batchOut, s.cfg.Batch)
-			s.batchOut++
-			s.sent += n
-			if err := s.send(m); err != nil {
-				return err
-			}
-		case s.initiator && !s.remoteEnd:
-			return nil // the closing digest is to cover what is still on its way here
-		default:
-			s.endSent = true
-			if s.initiator {
-				s.stage = waitVerdict
-			}
-			return s.sendDigest(msgEnd)
+		}
+		s.legOut = leg
+		if err := s.ch.SendOwn(b); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// buckets returns the keyed sums of the records by the first byte of their ids.
-func (l *Log) buckets() *[bucketCount]uint64 {
-	var b [bucketCount]uint64
-	for i := range l.headers {
-		id := &l.headers[i].id
-		b[id[0]] += l.key.element(id)[0]
+// appendShow ends our turn.
+func (s *session) appendShow(b []byte) []byte {
+	s.ours = false
+	s.told = told{}
+	for i, m := range s.held {
+		s.ch.Recycle(m)
+		s.held[i] = nil
 	}
-	return &b
+	s.held, s.queue, s.queued, s.arena = s.held[:0], s.queue[:0], 0, s.arena[:0]
+	d := s.log.Digest()
+	s.shown = d.show()
+	c := closing{d.Epoch, s.shown, uint64(s.applied)}
+	start := len(b)
+	return endPart(c.append(beginPart(b, partShow)), start)
 }
 
-// within returns the headers whose ids lie in the marked parts, in order of id.
-func (l *Log) within(differ *[bucketCount / 8]byte) []uint32 {
-	var in []uint32
-	for i := range l.headers {
-		if f := l.headers[i].id[0]; differ[f/8]>>(f%8)&1 != 0 {
-			in = append(in, uint32(i))
-		}
-	}
-	slices.SortFunc(in, func(a, b uint32) int { return bytes.Compare(l.headers[a].id[:], l.headers[b].id[:]) })
-	return in
+// sendShow ends our turn with nothing else to say.
+func (s *session) sendShow() error {
+	s.legOut = s.legIn + 1
+	return s.ch.SendOwn(s.appendShow(binary.LittleEndian.AppendUint16(s.ch.Buffer(), s.legOut)))
+}
+
+// sort brings single headers into the order of author and number, each once.
+func (c *Cursor) sort() {
+	slices.SortFunc(c.list[c.listAt:], func(a, b uint32) int {
+		x, y := &c.log.headers[a], &c.log.headers[b]
+		return cmp.Or(cmp.Compare(x.author, y.author), cmp.Compare(x.seq, y.seq))
+	})
+	c.list = c.list[:c.listAt+len(slices.Compact(c.list[c.listAt:]))]
 }
