@@ -76,6 +76,8 @@ var layers = []layer{
 	{dir: "benchmarks", ours: []string{"protocols", "protocols/*"}, foreignT: []string{"golang.org/x/perf/benchfmt"}},
 	{dir: "protocols", tests: []string{"protocols/simnet"}, foreign: []string{"github.com/klauspost/reedsolomon"}},
 	{dir: "protocols/signature", ours: []string{"protocols"}, foreign: []string{"filippo.io/edwards25519"}},
+	{dir: "protocols/receipt", ours: []string{"protocols", "protocols/signature"}},
+	{dir: "protocols/antientropy", ours: []string{"protocols", "protocols/cells", "protocols/signature"}, tests: []string{"protocols/simnet"}},
 	{dir: "protocols/quorum", ours: []string{"protocols", "protocols/signature"}},
 	{dir: "protocols/epoch", ours: []string{"protocols", "protocols/signature", "protocols/quorum"}, tests: []string{"protocols/simnet"}},
 	{

@@ -25,6 +25,15 @@
 //	p95-ns     the same for 95 %; p99-ns for 99 %. Printed where at least 20 runs lie beyond
 //	ops/s      records applied in all runs, divided by the virtual time of all runs
 //
+// Receipts and sessions have no network; their counts are exact:
+//
+//	signatures/op  signatures made or checked in one call: ReceiptVerify/links=N takes a chain of N
+//	               receipts as it arrives, ReceiptAppend/links=N signs the N-th, ReceiptRefuse gives
+//	               up on a chain of 50 before the first signature
+//	bytes/op       bytes of the encoded chain, or of the one receipt that was appended
+//	sessions       the most sessions that were live at once: SessionCycle/sessions=N is the life of one
+//	               beside N-1 others, SessionExpire/sessions=N that of N which all time out
+//
 // An op in ops/s is one record applied at a replica that lacked it; an op in the units per op is one
 // sync. A sync that does not converge, or applies another number of records than were missing,
 // fails its benchmark.

@@ -21,6 +21,9 @@ Unit xlimit-p99 better=lower assume=exact
 Unit cell-B/diff better=lower assume=exact
 Unit cpu-ops/s better=higher
 Unit requests better=higher assume=exact
+Unit signatures/op better=lower assume=exact
+Unit bytes/op better=lower assume=exact
+Unit sessions better=higher assume=exact
 `
 
 // The lines are printed with results only: what lists benchmarks reads names and nothing else.

@@ -1,6 +1,8 @@
 package benchmarks
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -8,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/perfgate/perfgate/protocols/receipt"
 	"golang.org/x/perf/benchfmt"
 )
 
@@ -46,6 +49,48 @@ func TestUnitsAreUnderstood(t *testing.T) {
 	}
 	if err := r.Err(); err != nil || results != 1 {
 		t.Errorf("%d results, %v; want 1\n%s", results, err, out)
+	}
+}
+
+// Counts of receipts and sessions are known units too, and are what the name of the benchmark says.
+func TestCountsAreUnderstood(t *testing.T) {
+	out := output(t, "-test.run=^$", "-test.bench=^Benchmark(Receipt|Session)", "-test.benchtime=2x")
+	r := benchfmt.NewReader(strings.NewReader(out), "output")
+	got := map[string]float64{}
+	for r.Scan() {
+		rec, ok := r.Result().(*benchfmt.Result)
+		if !ok {
+			continue
+		}
+		for _, v := range rec.Values {
+			m := r.Units().Get(v.Unit, "assume")
+			if r.Units().GetBetter(v.Unit) == 0 {
+				t.Errorf("unit %s: no line says which way is better", v.Unit)
+			}
+			if m != nil && m.Value == "exact" {
+				name := string(rec.Name)
+				if i := strings.LastIndexByte(name, '-'); i > 0 {
+					name = name[:i]
+				}
+				got[name+" "+v.Unit] = v.Value
+			}
+		}
+	}
+	want := map[string]float64{}
+	for _, n := range []int{5, 10, 25, 50} {
+		want[fmt.Sprintf("ReceiptVerify/links=%d signatures/op", n)] = float64(n)
+		want[fmt.Sprintf("ReceiptVerify/links=%d bytes/op", n)] = float64(receipt.HeaderSize + n*receipt.Size)
+	}
+	for _, n := range []int{5, 50} {
+		want[fmt.Sprintf("ReceiptAppend/links=%d signatures/op", n)] = 1
+		want[fmt.Sprintf("ReceiptAppend/links=%d bytes/op", n)] = receipt.Size
+	}
+	for _, n := range sessionCounts {
+		want[fmt.Sprintf("SessionCycle/sessions=%d sessions", n)] = float64(n)
+		want[fmt.Sprintf("SessionExpire/sessions=%d sessions", n)] = float64(n)
+	}
+	if err := r.Err(); err != nil || !maps.Equal(got, want) {
+		t.Errorf("%v\n%v, want\n%v\n%s", err, got, want, out)
 	}
 }
 

@@ -12,39 +12,35 @@ type Key [16]byte
 // Short returns the keyed 64-bit short id of a 32-byte id: its SipHash-2-4.
 func (k *Key) Short(id *[32]byte) uint64 {
 	k0, k1 := binary.LittleEndian.Uint64(k[:8]), binary.LittleEndian.Uint64(k[8:])
-	s := sip{k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573}
-	s.word(binary.LittleEndian.Uint64(id[0:]))
-	s.word(binary.LittleEndian.Uint64(id[8:]))
-	s.word(binary.LittleEndian.Uint64(id[16:]))
-	s.word(binary.LittleEndian.Uint64(id[24:]))
-	s.word(32 << 56) // the length
-	s.c ^= 0xff
-	s.round()
-	s.round()
-	s.round()
-	s.round()
-	return s.a ^ s.b ^ s.c ^ s.d
+	// The state is in variables, not in a struct, so that it stays in registers.
+	a, b, c, d := k0^0x736f6d6570736575, k1^0x646f72616e646f6d, k0^0x6c7967656e657261, k1^0x7465646279746573
+	for i := 0; i <= len(id); i += 8 {
+		w := uint64(len(id)) << 56 // the length comes last
+		if i < len(id) {
+			w = binary.LittleEndian.Uint64(id[i:])
+		}
+		d ^= w
+		a, b, c, d = round(a, b, c, d)
+		a, b, c, d = round(a, b, c, d)
+		a ^= w
+	}
+	c ^= 0xff
+	for range 4 {
+		a, b, c, d = round(a, b, c, d)
+	}
+	return a ^ b ^ c ^ d
 }
 
-// A sip is the state of a SipHash.
-type sip struct{ a, b, c, d uint64 }
-
-func (s *sip) word(w uint64) {
-	s.d ^= w
-	s.round()
-	s.round()
-	s.a ^= w
-}
-
-func (s *sip) round() {
-	s.a += s.b
-	s.b = bits.RotateLeft64(s.b, 13) ^ s.a
-	s.a = bits.RotateLeft64(s.a, 32)
-	s.c += s.d
-	s.d = bits.RotateLeft64(s.d, 16) ^ s.c
-	s.a += s.d
-	s.d = bits.RotateLeft64(s.d, 21) ^ s.a
-	s.c += s.b
-	s.b = bits.RotateLeft64(s.b, 17) ^ s.c
-	s.c = bits.RotateLeft64(s.c, 32)
+func round(a, b, c, d uint64) (uint64, uint64, uint64, uint64) {
+	a += b
+	b = bits.RotateLeft64(b, 13) ^ a
+	a = bits.RotateLeft64(a, 32)
+	c += d
+	d = bits.RotateLeft64(d, 16) ^ c
+	a += d
+	d = bits.RotateLeft64(d, 21) ^ a
+	c += b
+	b = bits.RotateLeft64(b, 17) ^ c
+	c = bits.RotateLeft64(c, 32)
+	return a, b, c, d
 }
