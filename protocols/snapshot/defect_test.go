@@ -358,3 +358,24 @@ func TestNoTwoVotesInAnEpoch(t *testing.T) {
 		t.Error("not the same vote again")
 	}
 }
+
+// Who has approved a cut approves none that does not cover it, also in a later epoch and after a crash:
+// the first may be agreed on without its knowledge, and pruned.
+func TestLaterCutsCoverEarlierOnes(t *testing.T) {
+	b := newBench(t, 4, nil)
+	tell := func(from int, p Proposal) []message {
+		return b.hear(from, message{kind: kindCut, epoch: p.Epoch, proposer: from, proposal: p, votes: first(b.sign(from, p.Statement(b.q)))})
+	}
+	tell(1, b.proposal(1, 9))
+	b.Node = b.node(b.cfg)
+	tell(2, b.proposal(2, 8))
+	f := make(antientropy.Frontier, 4)
+	f[0] = 8
+	if _, err := b.Propose(0, f, &b.out); b.stats.Approved != 0 || !errors.Is(err, protocols.ErrVersion) {
+		t.Errorf("approved a cut below one approved before, or proposed it: %v", err)
+	}
+	tell(3, b.proposal(3, 10))
+	if b.stats.Approved != 1 {
+		t.Error("a higher cut is not approved")
+	}
+}

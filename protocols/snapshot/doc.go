@@ -25,7 +25,8 @@
 // # Laws
 //
 // A member never signs two cuts of one epoch, nor one of an epoch before that of its last signature,
-// whatever crashes: the vote is durable before it is sent. It signs only what it has computed. Nothing
+// whatever crashes: the vote is durable before it is sent. It signs only what it has computed, and no
+// frontier below one that it has signed; so cuts that are agreed on lie one above the other. Nothing
 // is pruned that does not lie below a certified frontier. Any valid certificate is accepted whenever
 // it comes, also after its proposal was given up: agreeing is safe, since what was agreed on was
 // computed by an honest member, and only its absence is not certain. The highest one wins.

@@ -132,6 +132,11 @@ func (s *tangle) fly(from int) error {
 				return fmt.Errorf("two cuts of epoch %d are agreed on", c.Epoch)
 			}
 			s.agreed[c.Epoch] = n.agreed
+			for _, o := range s.nodes {
+				if o.commit != nil && o.commit.Epoch > c.Epoch && !o.commit.Frontier.Covers(c.Frontier) {
+					return fmt.Errorf("the cut of epoch %d does not cover that of epoch %d", o.commit.Epoch, c.Epoch)
+				}
+			}
 			if err := n.Verify(c); err != nil {
 				return err
 			}

@@ -21,19 +21,20 @@ type fetching struct {
 	have    int
 }
 
-// Fetch gets the snapshot of the highest cut that is known to be agreed on from whoever has it, and
-// restores the log with it. What an earlier run fetched is not fetched again. The error wraps
-// protocols.ErrExhausted when no records are lacking, or no cut is known.
-func (n *Node) Fetch(now time.Duration, out *protocols.Output) error {
+// Fetch gets the snapshot of the highest cut that is agreed on from whoever has it, and restores the
+// log with it. If no records are known to be lacking, it asks everybody first what was agreed on
+// meanwhile, as a sync that failed with protocols.ErrPruned suggests. What an earlier run fetched is
+// not fetched again. Fetching twice at the same time does nothing.
+func (n *Node) Fetch(now time.Duration, out *protocols.Output) {
 	n.begin(now, out)
 	defer n.end()
+	if n.fetching != nil {
+		return
+	}
+	n.fetching = &fetching{epoch: n.epoch(), at: now, until: now + n.cfg.Timeout}
 	if !n.Lacks() {
-		return fmt.Errorf("fetch snapshot: nothing is lacking that is known: %w", protocols.ErrExhausted)
+		n.greet = &greeting{at: now}
 	}
-	if n.fetching == nil {
-		n.fetching = &fetching{epoch: n.epoch(), at: now, until: now + n.cfg.Timeout}
-	}
-	return nil
 }
 
 // Fetching reports whether a snapshot is being fetched, and if not, why the last attempt failed: the
@@ -107,7 +108,9 @@ func (n *Node) transfer() {
 		return
 	}
 	if !n.Lacks() {
-		n.stopFetching(nil) // a sync has brought it
+		if n.greet == nil {
+			n.stopFetching(nil) // a sync has brought it, or there was nothing
+		}
 		return
 	}
 	if f.epoch != n.epoch() {

@@ -33,7 +33,7 @@ const (
 	NotYet Reason = iota + 1
 	// Voted: the member has signed another cut for this epoch, or a later one.
 	Voted
-	// Stale: the frontier lies below one that is agreed on.
+	// Stale: the frontier lies below one that is agreed on, or that the member has approved.
 	Stale
 	// Differs: the member computes another digest.
 	Differs

@@ -1,11 +1,11 @@
 package snapshot
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"github.com/perfgate/perfgate/protocols"
+	"github.com/perfgate/perfgate/protocols/antientropy"
 	"github.com/perfgate/perfgate/protocols/quorum"
 )
 
@@ -15,14 +15,14 @@ const (
 	fileCommit = "commit"
 )
 
-// A promise is a vote as it is remembered: whoever has given it gives no other for this epoch, nor
-// for an earlier one.
+// A promise is a vote as it is remembered: whoever has given it gives no other for this epoch, none for
+// an earlier one, and none for a frontier that lies anywhere below. So of two cuts that are agreed on
+// the later one covers the earlier, even if nobody who proposed it knew: some member approved both.
 type promise struct {
 	epoch     uint64
 	statement quorum.Statement
+	frontier  antientropy.Frontier
 }
-
-const promiseSize = 8 + 32
 
 // permits reports whether a vote for a statement of an epoch breaks no promise.
 func (p *promise) permits(epoch uint64, s quorum.Statement) bool {
@@ -30,16 +30,14 @@ func (p *promise) permits(epoch uint64, s quorum.Statement) bool {
 }
 
 // promise writes a vote down. Only then may it be sent.
-func (n *Node) promise(epoch uint64, s quorum.Statement) error {
-	p := promise{epoch, s}
-	if p == n.vote {
+func (n *Node) promise(p *Proposal, s quorum.Statement) error {
+	if p.Epoch == n.vote.epoch && s == n.vote.statement {
 		return nil
 	}
-	b := append(binary.LittleEndian.AppendUint64(nil, epoch), s[:]...)
-	if n.failed = n.cfg.Store.Write(fileVote, b); n.failed != nil {
+	if n.failed = n.cfg.Store.Write(fileVote, p.append(nil)); n.failed != nil {
 		return fmt.Errorf("write down vote: %w", n.failed)
 	}
-	n.vote = p
+	n.vote = promise{p.Epoch, s, p.Frontier}
 	return nil
 }
 
@@ -60,10 +58,15 @@ func (n *Node) load() error {
 	case errors.Is(err, protocols.ErrNotStored):
 	case err != nil:
 		return err
-	case len(b) != promiseSize:
-		return fmt.Errorf("read vote of %d bytes, want %d: %w", len(b), promiseSize, protocols.ErrVerification)
 	default:
-		n.vote = promise{binary.LittleEndian.Uint64(b), quorum.Statement(b[8:])}
+		p, rest, err := parseProposal(b)
+		if err == nil && (len(rest) > 0 || len(p.Frontier) != n.n) {
+			err = fmt.Errorf("bytes left over, or of another group: %w", protocols.ErrVerification)
+		}
+		if err != nil {
+			return fmt.Errorf("read vote: %w", err)
+		}
+		n.vote = promise{p.Epoch, p.Statement(n.g), p.Frontier}
 		n.greet = &greeting{}
 	}
 	if err := n.loadCommit(); err != nil {

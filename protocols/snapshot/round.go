@@ -94,7 +94,7 @@ func (n *Node) open(epoch uint64, s quorum.Statement, introducer int) *round {
 // Propose asks the group to agree on the cut at a frontier, which the log must cover, and returns its
 // epoch. The error wraps protocols.ErrExhausted while another cut is pending here, those of
 // antientropy.Log.CutAt when there is no such cut, and protocols.ErrVersion when the frontier lies
-// below what is agreed on.
+// below what is agreed on or was approved by this member.
 func (n *Node) Propose(now time.Duration, f antientropy.Frontier, out *protocols.Output) (epoch uint64, err error) {
 	n.begin(now, out)
 	defer n.end()
@@ -105,8 +105,8 @@ func (n *Node) propose(f antientropy.Frontier, attempts int) (uint64, error) {
 	if n.fence != nil {
 		return 0, fmt.Errorf("propose cut: that of epoch %d is pending: %w", n.fence.Epoch, protocols.ErrExhausted)
 	}
-	if n.commit != nil && !f.Covers(n.commit.Frontier) {
-		return 0, fmt.Errorf("propose cut: a higher one is agreed on: %w", protocols.ErrVersion)
+	if !n.above(f) {
+		return 0, fmt.Errorf("propose cut: a higher one is agreed on, or approved here: %w", protocols.ErrVersion)
 	}
 	cut, err := n.log.CutAt(f)
 	if err != nil {
@@ -191,6 +191,11 @@ func (n *Node) consider(r *round) {
 	n.settle(r)
 }
 
+// above reports whether a frontier lies nowhere below one that is agreed on or was approved here.
+func (n *Node) above(f antientropy.Frontier) bool {
+	return (n.commit == nil || f.Covers(n.commit.Frontier)) && (n.vote.epoch == 0 || f.Covers(n.vote.frontier))
+}
+
 // judge recomputes a cut and says why it must not be approved, or 0.
 func (n *Node) judge(r *round) Reason {
 	p := &r.proposal
@@ -199,7 +204,7 @@ func (n *Node) judge(r *round) Reason {
 		return Voted
 	case p.Policy != n.cfg.Policy:
 		return Policy
-	case n.commit != nil && !p.Frontier.Covers(n.commit.Frontier):
+	case !n.above(p.Frontier):
 		return Stale
 	case !n.log.Covers(p.Frontier):
 		return NotYet
@@ -216,7 +221,7 @@ func (n *Node) judge(r *round) Reason {
 
 // approve signs a proposal: first on the store, then to all.
 func (n *Node) approve(r *round) error {
-	if err := n.promise(r.epoch, r.statement); err != nil {
+	if err := n.promise(&r.proposal, r.statement); err != nil {
 		return err
 	}
 	v, err := n.cfg.Sign(r.statement)
@@ -300,19 +305,26 @@ func (n *Node) elsewhere(r *round, member int) bool {
 }
 
 // split gives up what cannot be agreed on. If it was because of other proposals for the same epoch,
-// the one with the least statement is made again.
+// the proposer of that with the least statement proposes what covers them all: nobody who approved one
+// of them approves less.
 func (n *Node) split(r *round) {
 	first, others := true, false
+	join := slices.Clone(r.proposal.Frontier)
 	for _, o := range n.rounds {
-		if o != r && o.epoch == r.epoch {
-			others = true
-			first = first && bytes.Compare(r.statement[:], o.statement[:]) < 0
+		if o == r || o.epoch != r.epoch {
+			continue
+		}
+		others = true
+		first = first && bytes.Compare(r.statement[:], o.statement[:]) < 0
+		for a, f := range o.proposal.Frontier { // none, if it is not known
+			join[a] = max(join[a], f)
 		}
 	}
 	n.abort(r, Split, true)
 	if others && first && r.attempts > 1 {
-		// Should it fail, the result of this attempt stands.
-		n.propose(r.proposal.Frontier, r.attempts-1) //nolint:errcheck
+		if _, err := n.propose(join, r.attempts-1); err != nil {
+			return // the result of this attempt stands
+		}
 	}
 }
 

@@ -288,7 +288,7 @@ func (n *Node) wake() time.Duration {
 	if n.server != nil {
 		at = min(at, n.server.Deadline())
 	}
-	if f := n.fetching; f != nil {
+	if f := n.fetching; f != nil && n.Lacks() {
 		at = min(at, f.at, f.until)
 		if f.fetcher != nil {
 			at = min(at, f.fetcher.Deadline())
