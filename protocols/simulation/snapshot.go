@@ -44,7 +44,7 @@ type snapshotRun struct {
 	truth   *antientropy.Log // all that was ever written
 	agreed  map[uint64]quorum.Statement
 	cuts    []snapshot.Commit // agreed on
-	reached []uint64               // the highest epoch of each member, over all its lives
+	reached []uint64          // the highest epoch of each member, over all its lives
 }
 
 func playSnapshot(r *Run) error {
