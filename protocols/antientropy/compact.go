@@ -168,7 +168,7 @@ func (c *Compactor) one(h uint32) (int, error) {
 	c.reducer.note(l, h)
 	if x := &l.headers[h]; x.seq > l.base[x.author] {
 		e := l.key.element(&x.id)
-		c.floor.sum(Kind(l.body(int(h))[0])).add(&e)
+		c.floor.sum(x.kind()).add(&e)
 	}
 	return headerBytes, nil
 }

@@ -80,9 +80,12 @@ type header struct {
 	short  uint64
 	off    uint64
 	seq    uint64
-	size   uint32
+	shape  uint32 // size of the stored form, and in the lowest byte the kind
 	author uint32
 }
+
+// kind is that of the record, without a look at the arena.
+func (h *header) kind() Kind { return Kind(h.shape) }
 
 // NewLog returns an empty log for a group. The error says what is wrong with the members.
 func NewLog(g Group) (*Log, error) {
@@ -130,7 +133,7 @@ func (l *Log) Recompute() Digest {
 	for i := range l.headers {
 		if h := &l.headers[i]; h.seq > l.base[h.author] {
 			e := l.key.element(&h.id)
-			d.sum(Kind(l.body(i)[0])).add(&e)
+			d.sum(h.kind()).add(&e)
 		}
 	}
 	return d
@@ -241,7 +244,7 @@ func (l *Log) link(author uint32, id [32]byte, off uint64, body []byte) {
 // attach enters a record into the tables.
 func (l *Log) attach(author uint32, id [32]byte, short, off uint64, body []byte) {
 	seq := recordSeq(body)
-	l.headers = append(l.headers, header{id: id, short: short, off: off, seq: seq, size: uint32(len(body)), author: author})
+	l.headers = append(l.headers, header{id: id, short: short, off: off, seq: seq, shape: uint32(len(body))<<8 | uint32(body[0]), author: author})
 	n := uint32(len(l.headers))
 	if 4*int(n) > 3*len(l.index) {
 		l.growIndex(2 * int(n))
@@ -292,5 +295,5 @@ func (l *Log) find(id *[32]byte) int {
 
 func (l *Log) body(i int) []byte {
 	h := &l.headers[i]
-	return l.arena.at(h.off, h.size)
+	return l.arena.at(h.off, h.shape>>8)
 }

@@ -175,8 +175,9 @@ func (l *Log) DigestAt(f Frontier) (Digest, error) {
 			if n == 0 {
 				continue
 			}
-			e := l.key.element(&l.headers[n-1].id)
-			s := d.sum(Kind(l.body(int(n - 1))[0]))
+			h := &l.headers[n-1]
+			e := l.key.element(&h.id)
+			s := d.sum(h.kind())
 			if subtract {
 				s.remove(&e)
 			} else {
@@ -212,10 +213,10 @@ func newReducer() reducer {
 
 // note looks at a record for the first time.
 func (r *reducer) note(l *Log, header uint32) {
-	body := l.body(int(header))
-	if Kind(body[0]) != Fact {
+	if l.headers[header].kind() != Fact {
 		return
 	}
+	body := l.body(int(header))
 	key, _ := factParts(body[recordHeader:])
 	best, ok := r.facts[string(key)]
 	// Among equal numbers the later author, which is the greater, states the value.
@@ -227,8 +228,7 @@ func (r *reducer) note(l *Log, header uint32) {
 // keeps reports whether a record has to stay: it states the value of its key, or takes something
 // away that none before it took.
 func (r *reducer) keeps(l *Log, header uint32) bool {
-	body := l.body(int(header))
-	switch Kind(body[0]) {
+	switch body := l.body(int(header)); l.headers[header].kind() {
 	case Fact:
 		key, _ := factParts(body[recordHeader:])
 		return r.facts[string(key)] == header
@@ -306,7 +306,7 @@ func (l *Log) CutAt(f Frontier) (Cut, error) {
 	r := l.retained(f, func(header uint32) {
 		ids = append(ids, l.headers[header].id[:]...)
 		c.Records++
-		c.Bytes += int(l.headers[header].size)
+		c.Bytes += int(l.headers[header].shape >> 8)
 	})
 	c.Root = cutRoot(f, &d, ids)
 	c.Keys, c.Caps = len(r.facts), r.restrictions()
