@@ -4,8 +4,9 @@
 // # What is counted
 //
 // Benchmarks of computation (AntiEntropyCreate, DigestCreate, DigestInsert, DigestCompare, AntiEntropyApply,
-// AntiEntropyLoad) print the time, bytes and allocations of one call as Go does. An ops= key says how
-// many records one call is about, and MB/s how fast it goes through their bytes.
+// AntiEntropyLoad, JournalEncode, JournalApply) print the time, bytes and allocations of one call as Go
+// does. An ops= key says how many records one call is about, and MB/s how fast it goes through their
+// bytes.
 //
 // AntiEntropySync/ops=N/net=SCENARIO is one sync of two replicas over the simulated network. Both
 // share a history; each holds records of its own that the other lacks: N records exist altogether,
@@ -24,6 +25,25 @@
 //	           the smallest time that at least half of the runs took no longer than
 //	p95-ns     the same for 95 %; p99-ns for 99 %. Printed where at least 20 runs lie beyond
 //	ops/s      records applied in all runs, divided by the virtual time of all runs
+//
+// JournalFresh/peers=N/ops=B/parity=P/net=SCENARIO is one publish: the first of N peers writes B
+// records of 256 bytes at once, which goes on until the network is at rest. Parity is in percent. Its
+// time in ns/op is what one publish costs the processor, for all peers together. The panel is of 2,000
+// publishes of one record, 40 in each of 50 networks, or 100 of eighty, 10 in each of 10:
+//
+//	requests     publishes in the panel
+//	p50-ns       from the publish until the last of the other peers has a record: over all records
+//	xlimit-p50   the same divided by the scenario's one-way delay, which is the physical limit, where
+//	             there is one; p99 likewise
+//	sends/floor  datagrams with records, with parity or with answers, for each push that was needed
+//	wire-B/op    bytes on all links for one record, beacons and nacks included
+//
+// JournalCold/peers=3 is three peers with 100 records each that the others lack, and one session for
+// each pair, all begun at once; its times last until all three hold all, for which the physical limit
+// is three delays. JournalEncode cuts the records of a log into runs of 64 KiB, way=memcpy copies the
+// same bytes in the same pieces; JournalApply takes such runs into an empty log, in cpu-ops/s records
+// per second of the clock. JournalMemory prints in log-B/op what one record takes in a log of 10,000,
+// tables and unused room included.
 //
 // Receipts and sessions have no network; their counts are exact:
 //

@@ -13,11 +13,19 @@ import (
 	"github.com/perfgate/perfgate/protocols/simnet"
 )
 
-// A pair is two replicas that differ in as many records on either side: whole logs, of which each
+// newPair returns two replicas that differ in as many records on either side: whole logs, of which each
 // lacks the newest of another author, or damaged ones, with half of all numbers missing on both
-// sides and the differences anywhere among them. Marks explain the first, only cells the second.
-func newPair(b *testing.B, damaged bool, records, differences int) *duo {
-	d := &duo{group: team(), from: newLog(b), to: newLog(b), a: newLog(b), b: newLog(b), missing: differences}
+// sides and the differences anywhere among them. Marks explain the first, only cells the second. The
+// seed makes other cells of the same records.
+func newPair(b *testing.B, damaged bool, records, differences int, seed uint64) *duo {
+	d := &duo{group: team(), missing: differences}
+	binary.LittleEndian.PutUint64(d.group.Key[:], seed)
+	for _, l := range []**antientropy.Log{&d.from, &d.to, &d.a, &d.b} {
+		var err error
+		if *l, err = antientropy.NewLog(d.group); err != nil {
+			b.Fatal(err)
+		}
+	}
 	insert := func(l *antientropy.Log, author, seq int) {
 		if added, err := l.Insert(record(author, seq)); !added || err != nil {
 			b.Fatal(added, err)
@@ -59,7 +67,7 @@ func BenchmarkAntiEntropyLegs(b *testing.B) {
 			for _, s := range simnet.Scenarios()[1:] {
 				name := fmt.Sprintf("logs=%s/diffs=%d/net=%s", kind.name, n, s.Name)
 				b.Run(name, func(b *testing.B) {
-					d := newPair(b, kind.damaged, 10000, n)
+					d := newPair(b, kind.damaged, 10000, n, 1)
 					net, nodes := d.prepare(b, s.Options(1))
 					d.sync(b, net, nodes, 1)
 					for b.Loop() {
@@ -91,21 +99,21 @@ func BenchmarkAntiEntropyFind(b *testing.B) {
 	for _, kind := range logs {
 		for _, n := range []int{100, 1000} {
 			b.Run(fmt.Sprintf("logs=%s/diffs=%d", kind.name, n), func(b *testing.B) {
-				d := newPair(b, kind.damaged, 10000, n)
-				var sum int64
-				const seeds = 20
-				find := func(seed uint64) run {
+				find := func(d *duo) run {
 					b.StopTimer()
-					net, nodes := d.prepareWith(b, simnet.Ideal(seed), protocols.ChannelOptions{Loss: -1})
+					net, nodes := d.prepareWith(b, simnet.Ideal(1), protocols.ChannelOptions{Loss: -1})
 					b.StartTimer()
-					return d.sync(b, net, nodes, seed)
+					return d.sync(b, net, nodes, 1)
 				}
+				d := newPair(b, kind.damaged, 10000, n, 1)
 				for b.Loop() {
-					find(1)
+					find(d)
 				}
 				b.StopTimer()
+				const seeds = 20
+				var sum int64
 				for seed := range uint64(seeds) {
-					sum += find(seed).wire
+					sum += find(newPair(b, kind.damaged, 10000, n, seed+1)).wire
 				}
 				const header = simnet.HeaderSize + protocols.MaxDatagram - protocols.MaxFragment
 				records := float64(n*(payloadSize+13)) * (1 + float64(header)/protocols.MaxFragment)

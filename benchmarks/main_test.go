@@ -25,6 +25,8 @@ Unit copied-B/op better=lower assume=exact
 Unit steps/op better=lower assume=exact
 Unit file-B better=lower assume=exact
 Unit cell-B/diff better=lower assume=exact
+Unit sends/floor better=lower assume=exact
+Unit log-B/op better=lower assume=exact
 Unit cpu-ops/s better=higher
 Unit requests better=higher assume=exact
 Unit signatures/op better=lower assume=exact

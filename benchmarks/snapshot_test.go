@@ -320,7 +320,7 @@ func BenchmarkSnapshotCompact(b *testing.B) {
 	b.ReportMetric(float64(steps), "steps/op")
 	b.ReportMetric(float64(total), "copied-B/op")
 	b.ReportMetric(float64(most), "step-B")
-	b.ReportMetric(float64(l.Memory())/float64(l.Bytes()), "xretained")
+	b.ReportMetric(float64(l.Footprint())/float64(l.Bytes()), "xretained")
 }
 
 // SnapshotStep is one step of such a compaction: what a writer waits for.

@@ -156,3 +156,26 @@ func (f *frame) has(seq uint32) bool {
 	}
 	return f.words[(d-1)/64]>>((d-1)%64)&1 != 0
 }
+
+// DescribeFrame says in a few words what the body of a channel's envelope is.
+func DescribeFrame(body []byte) string {
+	f, err := parseFrame(body)
+	switch {
+	case err != nil:
+		return err.Error()
+	case f.kind == frameReset:
+		return (&ResetError{Code: f.code}).Error()
+	case f.kind == frameAck:
+		return fmt.Sprintf("acknowledges all before %d", f.next)
+	case f.kind == frameParity:
+		return fmt.Sprintf("row %d of parity for %d datagrams from %d", f.row, f.group, f.seq)
+	}
+	s := fmt.Sprintf("datagram %d, %d B", f.seq, len(f.data))
+	if f.flags&flagFirst != 0 {
+		s += ", a message begins"
+	}
+	if f.flags&flagLast != 0 {
+		s += ", it ends"
+	}
+	return s
+}

@@ -297,7 +297,7 @@ func TestBreachesOfTheSession(t *testing.T) {
 		}, protocols.ErrVerification, "out of turn"},
 		{"a leg that nothing caused", func(uint64) [][]byte { return [][]byte{say(4, end)} }, protocols.ErrVerification, "leg 4 after leg 1"},
 		{"the initiator's leg", func(uint64) [][]byte { return [][]byte{say(1, end)} }, protocols.ErrVerification, "leg 1 after leg 1"},
-		{"a wish for what was never offered", func(uint64) [][]byte { return [][]byte{say(2, part{partShorts, make([]byte, 5)})} }, protocols.ErrVerification, "not offered"},
+		{"a wish for what was never offered", func(uint64) [][]byte { return [][]byte{say(2, part{partShorts, make([]byte, 4)})} }, protocols.ErrVerification, "not offered"},
 		{"a wish by salted id before there is a salt", func(uint64) [][]byte { return [][]byte{say(2, part{partSalted, make([]byte, 8)})} }, protocols.ErrVerification, "not offered"},
 		{"a list before there are ranges", func(uint64) [][]byte { return [][]byte{say(2, part{partList, make([]byte, 9)})} }, protocols.ErrVerification, "list of no range"},
 		{"a list of a range that is none", func(uint64) [][]byte {
@@ -403,8 +403,8 @@ func TestWishesAreChecked(t *testing.T) {
 		{"of a stranger", []part{{partWish, appendRuns(appendAuthor(nil, 2, -1), []run{{1, 1}})}}, 0, "stranger"},
 		{"none of an author", []part{{partWish, appendRuns(appendAuthor(nil, 0, -1), nil)}}, 0, "decode wishes"},
 		{"a number of zero", []part{{partWish, []byte{0, 1, 0, 1}}}, 0, "decode wishes"},
-		{"ids out of order", []part{{partShorts, []byte{2, 0, 0, 0, 0, 1, 0, 0, 0, 0}}}, 0, "wrong length or order"},
-		{"an unknown id", []part{{partShorts, []byte{1, 0, 0, 0, 0}}}, 0, "not offered"},
+		{"ids out of order", []part{{partShorts, []byte{2, 0, 0, 0, 1, 0, 0, 0}}}, 0, "wrong length or order"},
+		{"an unknown id", []part{{partShorts, []byte{1, 0, 0, 0}}}, 0, "not offered"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := 0

@@ -90,3 +90,11 @@ func (a *arena) size() int {
 	}
 	return n
 }
+
+// trim gives back the room at the end.
+func (a *arena) trim() {
+	if a.current < len(a.segments) {
+		a.segments = a.segments[:a.current+1]
+		a.segments[a.current] = exact(a.segments[a.current])
+	}
+}

@@ -249,12 +249,3 @@ func (l *Log) Prune(f Frontier) (dropped int, err error) {
 	}
 	return before - l.Len(), nil
 }
-
-// Memory is how many bytes the log takes: its records and its tables, used or reserved.
-func (l *Log) Memory() int {
-	n := l.arena.size() + headerBytes*cap(l.headers) + 4*cap(l.index)
-	for a := range l.authors {
-		n += 4 * (cap(l.authors[a]) + cap(l.kept[a]))
-	}
-	return n
-}

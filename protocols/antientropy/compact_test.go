@@ -41,8 +41,8 @@ func TestCompactionIsSliced(t *testing.T) {
 	if limit := int64(n/2*(len(payload)+recordHeader+hashBytes) + 4*n*headerBytes + tables); total > limit || steps < int(total/(2*budget)) {
 		t.Errorf("%d bytes in %d steps, at most %d bytes", total, steps, limit)
 	}
-	if ratio := float64(l.Memory()) / float64(l.Bytes()); l.Len() != n/2 || ratio > 1.05 {
-		t.Errorf("%d records in %d bytes take %d bytes, ratio %.3f", l.Len(), l.Bytes(), l.Memory(), ratio)
+	if ratio := float64(l.Footprint()) / float64(l.Bytes()); l.Len() != n/2 || ratio > 1.05 {
+		t.Errorf("%d records in %d bytes take %d bytes, ratio %.3f", l.Len(), l.Bytes(), l.Footprint(), ratio)
 	}
 }
 

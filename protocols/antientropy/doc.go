@@ -24,7 +24,7 @@
 //     what a log holds and takes a few bytes for each author and hole. A log with more than 512
 //     holes does not do this.
 //  2. Marks and coded cells (package cells), which every log keeps up to date: their number follows
-//     the difference, whatever the size of the logs. The first 160 find about a hundred differences
+//     the difference, whatever the size of the logs. The first 168 find about a hundred differences
 //     beside what lies past the marks. Where they do not suffice, the other side answers with its
 //     own description, of as many cells as the difference seems to take: one leg more.
 //  3. Ranges, where the difference is larger than the cells of a log can tell: counts and

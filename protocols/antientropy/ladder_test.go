@@ -53,7 +53,7 @@ func TestEveryDifferenceIsFound(t *testing.T) {
 func TestLadder(t *testing.T) {
 	for _, c := range []struct {
 		differences, legs int
-	}{{2, 4}, {60, 4}, {300, 5}, {1000, 5}, {6000, 8}} {
+	}{{2, 4}, {60, 4}, {300, 6}, {1000, 6}, {6000, 8}} {
 		g := newTeam(2, true)
 		most := 0
 		for seed := range uint64(5) {

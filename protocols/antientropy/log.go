@@ -109,7 +109,7 @@ func NewLog(g Group) (*Log, error) {
 		g.Cells = 2048
 	}
 	l.cellKey, l.shortMask = g.cellKey(), 1<<shortBits-1
-	l.prefix = cells.NewPrefix(l.cellKey, g.Cells)
+	l.prefix = cells.NewNarrowPrefix(l.cellKey, g.Cells)
 	return l, nil
 }
 

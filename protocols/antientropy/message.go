@@ -18,7 +18,7 @@ const (
 	partWish
 	// partCells: as Log.appendCells makes them.
 	partCells
-	// partShorts: the short ids that the sender lacks (5 each), ascending.
+	// partShorts: the short ids that the sender lacks (4 each), ascending.
 	partShorts
 	// partBatch: as Cursor.AppendBatch makes it.
 	partBatch
@@ -35,7 +35,7 @@ const (
 	messageHeader = 2
 	partHeader    = 1 + 4
 	shortSize     = shortBits / 8
-	cellSize      = cells.CellSize - 8 + shortSize
+	cellSize      = shortSize + 2 + 1
 	listHeader    = 1 + 8
 )
 

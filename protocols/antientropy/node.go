@@ -45,6 +45,8 @@ type Result struct {
 	Initiator bool
 	// Converged says that both sides showed the same digest. It is false whenever Err is not nil.
 	Converged bool
+	// Digest is the one that both showed, if they did. The log may have grown since.
+	Digest Digest
 	// Err wraps one of the errors of package protocols.
 	Err error
 	// Outcome is how the replicas related before, from this side; 0 if the session did not

@@ -109,12 +109,6 @@ func (l *Log) Frontier() Frontier { return slices.Clone(l.whole) }
 // Covers reports whether the log holds, or held, every record at or below a frontier.
 func (l *Log) Covers(f Frontier) bool { return l.whole.Covers(f) }
 
-// MemberCount is the number of members: the length of frontiers.
-func (l *Log) MemberCount() int { return len(l.members) }
-
-// Member returns the member at a place in frontiers.
-func (l *Log) Member(i int) protocols.PeerID { return l.members[i] }
-
 // Compactions is how often the log changed its memory for another. Header numbers do not survive it.
 func (l *Log) Compactions() int { return l.compactions }
 

@@ -30,6 +30,7 @@ type session struct {
 	batchIn, batchOut uint64
 	ours              bool     // it is our turn: the other side has shown its digest
 	shown             show     // the digest that we showed last
+	shownDigest       Digest   // of which that is a part of the hash
 	queue             []part   // to be sent before any records
 	queued            int      // of which so many were
 	arena             []byte   // what is in queue
@@ -77,6 +78,7 @@ func (s *session) result() Result {
 	r.Rounds = (r.Legs + 1) / 2
 	if r.Converged {
 		r.Outcome = relation(s.applied, s.remoteApplied)
+		r.Digest = s.shownDigest
 	}
 	return r
 }
@@ -316,7 +318,7 @@ func (s *session) appendShow(b []byte) []byte {
 	}
 	s.held, s.queue, s.queued, s.arena = s.held[:0], s.queue[:0], 0, s.arena[:0]
 	d := s.log.Digest()
-	s.shown = d.show()
+	s.shown, s.shownDigest = d.show(), d
 	c := closing{d.Epoch, s.shown, uint64(s.applied)}
 	start := len(b)
 	return endPart(c.append(beginPart(b, partShow)), start)

@@ -182,7 +182,7 @@ func (d *Decoder) peel() error {
 			continue
 		}
 		mixed := d.mixer.mix(c.Sum)
-		if check(mixed) != c.Check {
+		if d.mixer.check(mixed) != c.Check {
 			continue
 		}
 		f := item{short: c.Sum, check: c.Check, count: int64(int8(c.Count)), walk: newWalk(mixed)}

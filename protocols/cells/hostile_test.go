@@ -16,7 +16,7 @@ func TestContradictionEnds(t *testing.T) {
 	c := message(t, truth, 0, 200)
 	x := uint64(77)
 	mixed := local.mixer.mix(x)
-	c.List[0].add(&Cell{x, check(mixed), 1}, 1)
+	c.List[0].add(&Cell{x, local.mixer.check(mixed), 1}, 1)
 	d := NewDecoder(local)
 	err := d.Add(c)
 	if !errors.Is(err, protocols.ErrVerification) || errors.Is(err, ErrMoved) || d.Done() {
@@ -43,7 +43,7 @@ func TestItemInAWrongCellIsNotTaken(t *testing.T) {
 				w.next()
 			}
 			d := NewDecoder(local)
-			err := d.Add(&Cells{From: i, Items: 1, List: []Cell{{x, check(mixed), 1}}})
+			err := d.Add(&Cells{From: i, Items: 1, List: []Cell{{x, local.mixer.check(mixed), 1}}})
 			if mapped := w.at == int64(i); err != nil || mapped != (len(d.Remote()) == 1) {
 				t.Fatalf("item %d in cell %d, mapped %v: found %d, %v", x, i, mapped, len(d.Remote()), err)
 			}
@@ -56,7 +56,7 @@ func TestWrongCheckIsNotTaken(t *testing.T) {
 	local := prefixOf(100)
 	d := NewDecoder(local)
 	mixed := local.mixer.mix(5)
-	for i, c := range []Cell{{5, check(mixed) ^ 1, 1}, {5, check(mixed), 3}, {6, check(mixed), 1}, {5, check(mixed), 0}, {0, 7, 0}, {0, 0, 2}} {
+	for i, c := range []Cell{{5, local.mixer.check(mixed) ^ 1, 1}, {5, local.mixer.check(mixed), 3}, {6, local.mixer.check(mixed), 1}, {5, local.mixer.check(mixed), 0}, {0, 7, 0}, {0, 0, 2}} {
 		d.Reset(local)
 		if err := d.Add(&Cells{Items: 1, List: []Cell{c}}); err != nil || d.Done() || len(d.Remote())+len(d.Local()) != 0 {
 			t.Errorf("cell %d: found %d items, %v", i, len(d.Remote())+len(d.Local()), err)

@@ -8,10 +8,13 @@ import (
 // A mixer is the keyed function from which an item's check and its cells come. Short ids are keyed
 // and well spread already; this keeps checks from being linear in them, since otherwise the check of
 // a sum of items would be the sum of their checks and tell nothing.
-type mixer struct{ a, b uint64 }
+type mixer struct {
+	a, b uint64
+	bits uint32 // of checks that are in use
+}
 
 func (k *Key) mixer() mixer {
-	return mixer{k.Short(&[32]byte{'c', 'e', 'l', 'l', 's', 1}), k.Short(&[32]byte{'c', 'e', 'l', 'l', 's', 2})}
+	return mixer{k.Short(&[32]byte{'c', 'e', 'l', 'l', 's', 1}), k.Short(&[32]byte{'c', 'e', 'l', 'l', 's', 2}), 1<<32 - 1}
 }
 
 func (m mixer) mix(short uint64) uint64 {
@@ -21,7 +24,7 @@ func (m mixer) mix(short uint64) uint64 {
 }
 
 // check is the part of a mixed item that is summed beside it.
-func check(mixed uint64) uint32 { return uint32(mixed >> 32) }
+func (m mixer) check(mixed uint64) uint32 { return uint32(mixed>>32) & m.bits }
 
 // A walk goes over the indices of the cells that an item is in, upwards from 0, where all are.
 // Index i is on it with the probability rho(i) = 1/(1+i/2).

@@ -54,3 +54,51 @@ func TestOverhead(t *testing.T) {
 		})
 	}
 }
+
+// Narrow checks mislead a decoder about once in ten thousand differences of a few hundred, and then it
+// says so: what it calls done is the difference.
+func TestNarrowChecks(t *testing.T) {
+	const seed, trials, d = 6, 1000, 200
+	rnd := newRand(seed)
+	misled := 0
+	for range trials {
+		local, remote := NewNarrowPrefix(testKey, 3*d), NewNarrowPrefix(testKey, 3*d)
+		want := map[uint64]bool{}
+		for i := range d {
+			short := uint64(rnd.Uint32())
+			want[short] = true
+			if i%2 == 0 {
+				local.Add(short)
+			} else {
+				remote.Add(short)
+			}
+		}
+		if len(want) < d {
+			continue
+		}
+		c := message(t, remote, 0, 3*d)
+		for i := range c.List {
+			if c.List[i].Check >= 1<<16 || c.List[i].Sum >= 1<<32 {
+				t.Fatalf("seed %d: cell %d is not narrow: %+v", seed, i, c.List[i])
+			}
+		}
+		dec := NewDecoder(local)
+		if err := dec.Add(c); err != nil || !dec.Done() {
+			misled++
+			continue
+		}
+		for _, short := range append(dec.Remote(), dec.Local()...) {
+			if !want[short] {
+				t.Fatalf("seed %d: %x is no difference", seed, short)
+			}
+			delete(want, short)
+		}
+		if len(want) > 0 {
+			t.Fatalf("seed %d: %d differences were not found", seed, len(want))
+		}
+	}
+	if misled > 2 {
+		t.Errorf("seed %d: misled %d times in %d", seed, misled, trials)
+	}
+	t.Logf("seed %d: misled %d times in %d", seed, misled, trials)
+}

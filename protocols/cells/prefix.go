@@ -28,6 +28,16 @@ func NewPrefix(key Key, m int) *Prefix {
 	return &Prefix{mixer: key.mixer(), cells: make([]Cell, min(max(m, 1), MaxCells))}
 }
 
+// NewNarrowPrefix is NewPrefix for cells that are to be sent in less: their checks have 16 bits. So one
+// sum of several items in 65,000 passes for an item, and one such in a hundred or more is also in a
+// cell that it can be in; a decoder that was so misled is not done, or contradicts itself, and needs
+// another way.
+func NewNarrowPrefix(key Key, m int) *Prefix {
+	p := NewPrefix(key, m)
+	p.mixer.bits = 1<<16 - 1
+	return p
+}
+
 // Add adds an item by its short id.
 func (p *Prefix) Add(short uint64) { p.change(short, 1) }
 
@@ -36,7 +46,7 @@ func (p *Prefix) Remove(short uint64) { p.change(short, -1) }
 
 func (p *Prefix) change(short uint64, n int64) {
 	mixed := p.mixer.mix(short)
-	sum := check(mixed)
+	sum := p.mixer.check(mixed)
 	for w := newWalk(mixed); w.at < int64(len(p.cells)); w.next() {
 		c := &p.cells[w.at]
 		c.Sum ^= short

@@ -39,7 +39,7 @@ func alike(tb testing.TB, what string, a, b *antientropy.Log) {
 			tb.Fatalf("%s: fact %s is %v against %v", what, key, x, y)
 		}
 	}
-	for i := range a.MemberCount() {
+	for i := range a.Members() {
 		if a.Caps(a.Member(i)) != b.Caps(b.Member(i)) {
 			tb.Fatalf("%s: capabilities differ", what)
 		}

@@ -171,7 +171,7 @@ func NewNode(cfg Config) (*Node, error) {
 }
 
 func sameMembers(g *quorum.Group, l *antientropy.Log) bool {
-	if l.MemberCount() != g.Len() {
+	if l.Members() != g.Len() {
 		return false
 	}
 	for i := range g.Len() {

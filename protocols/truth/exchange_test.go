@@ -24,7 +24,8 @@ type talker struct {
 const size = 3000
 
 func newTalker(peer protocols.PeerID, session uint64, asks bool, rounds int, seed uint64) *talker {
-	opts := protocols.ChannelOptions{InitialRTO: time.Second}
+	// Without parity, which would leave next to nothing to be sent again.
+	opts := protocols.ChannelOptions{InitialRTO: time.Second, Loss: -1}
 	rng := rand.New(rand.NewPCG(seed, session))
 	return &talker{ch: protocols.NewChannel(opts, protocols.TypeAntiEntropy, peer, session, rng), session: session, text: make([]byte, size), asks: asks, rounds: rounds}
 }

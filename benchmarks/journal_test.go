@@ -1,0 +1,209 @@
+package benchmarks
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/perfgate/perfgate/protocols"
+	"github.com/perfgate/perfgate/protocols/antientropy"
+	"github.com/perfgate/perfgate/protocols/journal"
+	"github.com/perfgate/perfgate/protocols/simnet"
+)
+
+// A crowd is a group of peers on a network, the first of which writes.
+type crowd struct {
+	group  antientropy.Group
+	net    *simnet.Network
+	nodes  []*journal.Node
+	out    []time.Duration // when each record was with all peers, or 0
+	left   []int           // at how many peers it is missing
+	writes int
+}
+
+// A watcher steps a node and notes which records of the author have come.
+type watcher struct {
+	*journal.Node
+	c    *crowd
+	high int
+	has  []bool
+}
+
+// Step passes what happened on.
+func (w *watcher) Step(now time.Duration, in protocols.Input, out *protocols.Output) {
+	w.Node.Step(now, in, out)
+	log := w.Log()
+	if log.Len() == w.high {
+		return
+	}
+	w.high = log.Len()
+	for i := len(w.has); i < len(w.c.left); i++ {
+		w.has = append(w.has, false)
+	}
+	for i := max(0, len(w.has)-3*w.c.writes); i < len(w.has); i++ {
+		if !w.has[i] && log.Holds(0, uint64(i+1)) {
+			w.has[i] = true
+			if w.c.left[i]--; w.c.left[i] == 0 {
+				w.c.out[i] = now
+			}
+		}
+	}
+}
+
+// newCrowd puts so many peers on a network. Each log has records of others by fill, which may be nil.
+func newCrowd(b *testing.B, peers int, opts simnet.Options, cfg journal.Config, fill func(i int, l *antientropy.Log)) *crowd {
+	c := &crowd{group: antientropy.Group{ID: [32]byte{1}, Epoch: 1, Key: [32]byte{2}, Unsigned: true}}
+	for i := range peers {
+		c.group.Members = append(c.group.Members, protocols.PeerID{1, byte(i)})
+	}
+	var err error
+	if c.net, err = simnet.New(opts); err != nil {
+		b.Fatal(err)
+	}
+	for i, id := range c.group.Members {
+		l, err := antientropy.NewLog(c.group)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if fill != nil {
+			fill(i, l)
+		}
+		cfg.Self, cfg.Seed = id, opts.Seed
+		n, err := journal.New(l, cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		c.nodes = append(c.nodes, n)
+		var node protocols.Node = n
+		if i > 0 {
+			node = &watcher{Node: n, c: c}
+		}
+		if err := c.net.Add(id, node); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return c
+}
+
+func (c *crowd) record(author int, seq int) antientropy.Record {
+	r := record(author, seq)
+	r.Author = c.group.Members[author]
+	return r
+}
+
+// publish has the first peer write so many records, and runs until the network is at rest.
+func (c *crowd) publish(b *testing.B, records []antientropy.Record) {
+	c.writes = len(records)
+	for range records {
+		c.out, c.left = append(c.out, 0), append(c.left, len(c.nodes)-1)
+	}
+	err := c.net.Do(c.group.Members[0], func(now time.Duration, out *protocols.Output) {
+		if err := c.nodes[0].Publish(now, records, out); err != nil {
+			b.Fatal(err)
+		}
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	c.net.Run(c.net.Now()+time.Hour, nil)
+}
+
+// A spreading is what a panel of publishes cost.
+type spreading struct {
+	times    []time.Duration // from publish until the last peer had it, of every record, in order
+	pushes   int             // datagrams with fresh records
+	sends    int             // those, parity and answers
+	wire     int64
+	requests int
+}
+
+var spreadings = map[string]*spreading{}
+
+func spread(b *testing.B, name string, peers, ops int, s simnet.Scenario, cfg journal.Config, worlds, rounds int) *spreading {
+	if p := spreadings[name]; p != nil {
+		return p
+	}
+	p := new(spreading)
+	for seed := range uint64(worlds) {
+		c := newCrowd(b, peers, s.Options(seed+1), cfg, nil)
+		for round := range rounds {
+			start := c.net.Now()
+			c.publish(b, c.batch(round*ops, ops))
+			for _, at := range c.out[round*ops:] {
+				if at == 0 {
+					b.Fatalf("seed %d: a record did not reach all", seed+1)
+				}
+				p.times = append(p.times, at-start)
+			}
+			p.requests++
+		}
+		for _, n := range c.nodes {
+			s := n.Stats()
+			p.pushes += s.Pushes
+			p.sends += s.Pushes + s.Parity + s.Answers
+			if n.Log().Len() != ops*rounds || n.Held() != 0 {
+				b.Fatalf("seed %d: a log has %d records, want %d; %d things kept", seed+1, n.Log().Len(), ops*rounds, n.Held())
+			}
+		}
+		p.wire += c.net.Total().WireBytes
+	}
+	slices.Sort(p.times)
+	spreadings[name] = p
+	return p
+}
+
+func (c *crowd) batch(after, count int) []antientropy.Record {
+	records := make([]antientropy.Record, count)
+	for i := range records {
+		records[i] = c.record(0, after+i+1)
+	}
+	return records
+}
+
+// JournalFresh publishes records of 256 bytes to all other peers of a group.
+func BenchmarkJournalFresh(b *testing.B) {
+	for _, peers := range []int{3, 10, 50, 100} {
+		for _, ops := range []int{1, 80} {
+			for _, parity := range []int{0, 25} {
+				for _, s := range simnet.Scenarios() {
+					name := fmt.Sprintf("peers=%d/ops=%d/parity=%d/net=%s", peers, ops, parity, s.Name)
+					b.Run(name, func(b *testing.B) {
+						cfg := journal.Config{Parity: float64(parity) / 100}
+						c := newCrowd(b, peers, s.Options(1), cfg, nil)
+						round := 0
+						b.ReportAllocs()
+						for b.Loop() {
+							b.StopTimer()
+							records := c.batch(round*ops, ops)
+							round++
+							b.StartTimer()
+							c.publish(b, records)
+						}
+						b.StopTimer()
+						worlds, rounds := 50, 40
+						if ops > 1 {
+							worlds, rounds = 10, 10
+						}
+						p := spread(b, name, peers, ops, s, cfg, worlds, rounds)
+						b.ReportMetric(float64(p.requests), "requests")
+						b.ReportMetric(float64(p.sends)/float64(p.pushes), "sends/floor")
+						b.ReportMetric(float64(p.wire)/float64(p.requests*ops), "wire-B/op")
+						quantiles(b, p.times, s.Options(1).Link.Delay)
+					})
+				}
+			}
+		}
+	}
+}
+
+// quantiles prints them in nanoseconds and, where there is a physical limit, as multiples of it.
+func quantiles(b *testing.B, sorted []time.Duration, limit time.Duration) {
+	for _, percent := range []int{50, 99} {
+		d := rank(sorted, percent)
+		b.ReportMetric(float64(d.Nanoseconds()), fmt.Sprintf("p%d-ns", percent))
+		if limit > 0 {
+			b.ReportMetric(float64(d)/float64(limit), fmt.Sprintf("xlimit-p%d", percent))
+		}
+	}
+}
