@@ -11,12 +11,14 @@ import (
 type flight struct {
 	chunk   int
 	from    *source // nil when it is free to be asked of another one
+	before  *source // who was asked in vain; it may have been slow only
 	buf     []byte
 	got     Bitmap // pieces
 	asked   Bitmap // pieces that were asked for again
 	left    int
 	by      *source // who sent the pieces so far
 	mixed   bool    // or several did
+	doubled bool    // its rest was asked of a second source
 	wanted  time.Duration
 	begun   time.Duration // when the first piece came; 0 before
 	bottom  int           // the first piece that came
@@ -52,16 +54,17 @@ func (f *Fetcher) maxWindow() int64 {
 	return max(w, 2*int64(f.m.chunk))
 }
 
-// consider asks a source for chunks, as many as it offered and the window allows. If there are none it
-// says so, when answer is set: the source may then offer to somebody else.
-func (f *Fetcher) consider(now time.Duration, s *source, answer bool) {
+// consider asks a source for chunks, as many as it offered and the window allows; what is left of the
+// offer is for when the window opens. It answers the offer of a number, if that is not 0, also when it
+// wants nothing: the source may then offer to somebody else.
+func (f *Fetcher) consider(now time.Duration, s *source, offer uint16) {
 	if f.m == nil {
 		return
 	}
 	var wants []request
 	flying := f.inFlight()
 	full := false
-	for s.credit > 0 && now < s.until && now >= s.avoid && f.failed == nil {
+	for s.credit > 0 && len(wants) < maxWanted && now < s.until && now >= s.avoid && f.failed == nil {
 		if full = flying > 0 && flying+int64(f.m.chunk) > min(f.window, f.maxWindow()); full {
 			break
 		}
@@ -79,7 +82,7 @@ func (f *Fetcher) consider(now time.Duration, s *source, answer bool) {
 			fl.got, fl.left, fl.by, fl.mixed = newBitmap(f.m.pieces(i)), f.m.pieces(i), nil, false
 		}
 		fl.from, fl.wanted, fl.begun, fl.askedAt, fl.rounds, fl.lost, fl.top = s, now, 0, 0, 0, 0, 0
-		fl.asked = newBitmap(fl.got.n)
+		fl.asked, fl.doubled = newBitmap(fl.got.n), false
 		fl.pass, fl.repair = now+f.jitter(f.first.limit(f.cfg.RTT)), protocols.Never
 		flying += int64(fl.left) * PieceSize
 		s.credit--
@@ -90,23 +93,46 @@ func (f *Fetcher) consider(now time.Duration, s *source, answer bool) {
 		}
 	}
 	if len(wants) > 0 {
-		f.send(s.id, message{kind: kindWant, wants: wants}, protocols.Datagram{Message: true})
+		f.send(s.id, message{kind: kindWant, offer: offer, wants: wants}, protocols.Datagram{Message: true})
 		return
 	}
-	if !answer {
+	if offer == 0 {
 		return
 	}
 	switch {
 	case full || now < s.avoid:
+		f.tell(now, s.id, max(f.first.or(f.cfg.RTT)/2, s.avoid-now), flagReply, offer)
+	case f.endgame(now, s, offer):
+	case f.have.misses(&s.have): // all of it is on its way
+		f.tell(now, s.id, f.first.or(f.cfg.RTT), flagReply, offer)
 		s.credit = 0
-		f.tell(now, s.id, max(f.first.or(f.cfg.RTT)/2, s.avoid-now), flagReply)
-	case f.have.misses(&s.have):
-		s.credit = 0
-		f.tell(now, s.id, f.first.or(f.cfg.RTT), flagReply) // all of it is on its way
 	default:
+		f.tell(now, s.id, 0, flagReply, offer)
 		s.credit = 0
-		f.tell(now, s.id, 0, flagReply)
 	}
+}
+
+// endgameMost is of how many pieces a chunk may lack that is asked of two sources at once.
+const endgameMost = 8
+
+// endgame asks a source that has nothing else to send for the rest of a chunk that another one is
+// sending, once all that is missing is on its way: waiting for the one whose datagrams were lost twice
+// would cost more than a few pieces too many. It reports whether it found one.
+func (f *Fetcher) endgame(now time.Duration, s *source, offer uint16) bool {
+	if f.have.Count()+len(f.flights) < f.m.Chunks() || now < s.avoid {
+		return false
+	}
+	for _, fl := range f.flights {
+		if fl.from == nil || fl.from == s || fl.begun == 0 || fl.doubled || fl.left == 0 || fl.left > endgameMost || !s.have.Has(fl.chunk) || f.solo.Has(fl.chunk) {
+			continue
+		}
+		fl.doubled, fl.before = true, s
+		s.credit = 0
+		f.stats.Rerequests += fl.left
+		f.send(s.id, message{kind: kindWant, offer: offer, wants: []request{fl.request()}}, protocols.Datagram{Message: true})
+		return true
+	}
+	return false
 }
 
 // rarest returns the chunk that the fewest sources have, among those that this one has and nobody is
@@ -159,12 +185,14 @@ func (f *Fetcher) piece(now time.Duration, s *source, m *message) error {
 		return fmt.Errorf("receive piece %d of chunk %d from %v: out of bounds: %w", m.piece, m.chunk, s.id, protocols.ErrVerification)
 	}
 	f.stats.Downloaded += int64(len(m.data))
-	fl := f.flying[m.chunk]
-	if fl == nil || fl.from != s || fl.got.Has(m.piece) {
+	fl, last := f.flying[m.chunk], s.last
+	s.last = now
+	if fl == nil || fl.from != s && (fl.before != s || f.solo.Has(m.chunk)) || fl.got.Has(m.piece) {
 		f.stats.Duplicates++
 		return nil
 	}
 	f.stats.Pieces++
+	f.progress = now
 	copy(fl.buf[m.piece*PieceSize:], m.data)
 	fl.got.set(m.piece)
 	fl.left--
@@ -174,7 +202,7 @@ func (f *Fetcher) piece(now time.Duration, s *source, m *message) error {
 		fl.mixed = true
 	}
 	if fl.begun == 0 {
-		if fl.rounds == 0 {
+		if fl.rounds == 0 && last <= fl.wanted { // else it was busy with what we wanted before
 			f.first.observe(now - fl.wanted)
 		}
 		fl.begun, fl.bottom = now, m.piece
@@ -251,15 +279,18 @@ func (f *Fetcher) expire(now time.Duration, fl *flight) {
 		return
 	}
 	if now >= fl.pass {
+		if late := fl.from.last + f.first.limit(f.cfg.RTT); fl.begun == 0 && now < late {
+			fl.pass = late + f.jitter(time.Millisecond) // it is busy with what we wanted before
+			return
+		}
 		if fl.begun == 0 {
 			// Nothing came of it: the want was lost, or dropped by a peer that has too much to do.
-			fl.rounds++
-			if fl.rounds >= 2 {
+			if fl.rounds++; fl.rounds >= maxRounds {
 				f.drop(now, fl)
 				return
 			}
 			f.stats.Rerequests += fl.left
-			fl.pass = now + f.jitter(f.first.limit(f.cfg.RTT))
+			fl.pass = now + f.jitter(f.first.limit(f.cfg.RTT))<<fl.rounds
 			f.send(fl.from.id, message{kind: kindWant, wants: []request{fl.request()}}, protocols.Datagram{Again: true})
 			return
 		}
@@ -292,7 +323,7 @@ func (f *Fetcher) expire(now time.Duration, fl *flight) {
 func (f *Fetcher) drop(now time.Duration, fl *flight) {
 	fl.from.avoid = now + f.first.limit(f.cfg.RTT)
 	fl.from.credit = 0
-	fl.from = nil
+	fl.from, fl.before = nil, fl.from
 }
 
 // land verifies a chunk that is all there and stores it.

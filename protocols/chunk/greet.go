@@ -24,8 +24,8 @@ func (f *Fetcher) send(to protocols.PeerID, m message, d protocols.Datagram) {
 
 // tell says to a peer what we have and, as long as that is not all, that we want to be offered more
 // after a wait.
-func (f *Fetcher) tell(now time.Duration, to protocols.PeerID, wait time.Duration, flags byte) {
-	m := message{kind: kindHave, flags: flags, wait: wait, held: f.have.Count()}
+func (f *Fetcher) tell(now time.Duration, to protocols.PeerID, wait time.Duration, flags byte, offer uint16) {
+	m := message{kind: kindHave, offer: offer, flags: flags, wait: wait, held: f.have.Count()}
 	if !f.Done() {
 		m.flags |= flagWants
 	}
@@ -60,7 +60,7 @@ func (f *Fetcher) emit(now time.Duration, out *protocols.Output) {
 	}
 	for _, s := range f.sources {
 		if s.credit > 0 {
-			f.consider(now, s, false)
+			f.consider(now, s, 0)
 		}
 	}
 	if f.m != nil && !f.m.complete() {
@@ -82,15 +82,20 @@ func (f *Fetcher) emit(now time.Duration, out *protocols.Output) {
 	f.wake = f.next()
 }
 
+// starving is how long no piece may come from anybody before all sources are greeted again.
+const starving = 4 * time.Second
+
 // greet says hello to sources that said nothing for long, or good-bye to all once everything is here.
 func (f *Fetcher) greet(now time.Duration) {
 	for _, s := range f.sources {
 		switch {
 		case f.Done() && !s.told:
 			s.told = true
-			f.tell(now, s.id, 0, flagReply)
+			f.tell(now, s.id, 0, flagReply, 0)
+		case !f.Done() && now >= s.hello && s.heard && now < f.progress+starving:
+			s.hello = now + f.quiet() // it knows us, and chunks come: from whom does not matter
 		case !f.Done() && now >= s.hello:
-			f.tell(now, s.id, 0, flagHello)
+			f.tell(now, s.id, 0, flagHello, 0)
 			s.hello = now + f.jitter(min(4*f.cfg.RTT<<min(s.tries, 8), 10*time.Second))
 			s.tries++
 		}
