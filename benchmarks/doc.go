@@ -4,9 +4,9 @@
 // # What is counted
 //
 // Benchmarks of computation (AntiEntropyCreate, DigestCreate, DigestInsert, DigestCompare, AntiEntropyApply,
-// AntiEntropyLoad, JournalEncode, JournalApply) print the time, bytes and allocations of one call as Go
-// does. An ops= key says how many records one call is about, and MB/s how fast it goes through their
-// bytes.
+// AntiEntropyLoad, JournalEncode, JournalApply, EpochCreate, EpochConfirm, EpochCleanup) print the time,
+// bytes and allocations of one call as Go does. An ops= key says how many records one call is about, and
+// MB/s how fast it goes through their bytes.
 //
 // AntiEntropySync/ops=N/net=SCENARIO is one sync of two replicas over the simulated network. Both
 // share a history; each holds records of its own that the other lacks: N records exist altogether,
@@ -25,6 +25,28 @@
 //	           the smallest time that at least half of the runs took no longer than
 //	p95-ns     the same for 95 %; p99-ns for 99 %. Printed where at least 20 runs lie beyond
 //	ops/s      records applied in all runs, divided by the virtual time of all runs
+//
+// AntiEntropySync tells each channel to expect the loss of its scenario, as one who knows his network
+// would. The others leave the default, 5 %, until they have measured:
+//
+// AntiEntropyLegs/logs=KIND/diffs=N/net=SCENARIO is how close a sync comes to what distance allows.
+// Both replicas hold ten thousand records; N differ, half of them on either side. Logs are whole, each
+// without the other's newest, so that marks tell what differs, or damaged, with half of all numbers
+// missing at both and the differences anywhere, so that only coded cells do. Seeds are 1 to 2000:
+//
+//	xlimit-p50  time until both replicas hold everything, in units of three one-way delays of the
+//	            link, which is the least where each lacks what only the other knows of; median
+//	xlimit-p99  the same for 99 %
+//
+// AntiEntropyFind/logs=KIND/diffs=N is what it costs to find out what differs, without loss or parity:
+//
+//	cell-B/diff  bytes on the link in one sync both ways, less the records in stored form and the
+//	             headers of as many datagrams as they fill, for each difference; mean of 20 keys
+//
+// AntiEntropyReconcile/ops=N is one sync of logs of N records that differ in a hundred which only cells
+// tell, and all that both replicas compute for it; AntiEntropyReconcileMillion has a million, and
+// AntiEntropyReconcileSigned a thousand with signatures. Its cpu-ops/s is records applied per second of
+// the clock.
 //
 // JournalFresh/peers=N/ops=B/parity=P/net=SCENARIO is one publish: the first of N peers writes B
 // records of 256 bytes at once, which goes on until the network is at rest. Parity is in percent. Its
@@ -73,6 +95,19 @@
 //
 // SnapshotStep is one of these steps, SnapshotCompute/ops=N the cut of N records computed anew,
 // SnapshotVerify a certificate of 67 votes, SnapshotCreate a new member.
+//
+// EpochBegin/peers=N/votes=WAY/net=SCENARIO is one epoch of N members, proposed by its owner. Votes go
+// to all (direct), or to the square root of N members, who send the certificate on (relayed). ns/op is
+// what the second epoch on a network costs the processor for all members and the network together, up
+// to when all are silent. No signature is made or checked in it: each was before, and is remembered;
+// looking it up is counted. The units of the panel are as above, but that
+//
+//	p50-ns    is until the last member holds the certificate; p95-ns and p99-ns too
+//	p50-2L    the same in multiples of two one-way delays; not printed where there is no delay
+//	msgs/op   counts what is sent twice on purpose once
+//
+// EpochConfirm is five votes of ten members, which make a certificate, with their signatures checked
+// for real; EpochCreate makes a member, EpochCleanup ends a proposal whose time is over.
 //
 // An op in ops/s is one record applied at a replica that lacked it; an op in the units per op is one
 // sync. A sync that does not converge, or applies another number of records than were missing,

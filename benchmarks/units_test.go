@@ -52,6 +52,29 @@ func TestUnitsAreUnderstood(t *testing.T) {
 	}
 }
 
+// What epochs cost is exact and known as such, in every scenario that has a delay.
+func TestEpochUnitsAreUnderstood(t *testing.T) {
+	out := output(t, "-test.run=^$", "-test.bench=^BenchmarkEpochBegin$/^peers=3$/^votes=direct$/^net=stressed$", "-test.benchtime=1x")
+	r := benchfmt.NewReader(strings.NewReader(out), "output")
+	results := 0
+	for r.Scan() {
+		rec, ok := r.Result().(*benchfmt.Result)
+		if !ok {
+			continue
+		}
+		results++
+		for _, unit := range []string{"msgs/op", "wire-B/op", "p50-sec", "p95-sec", "p99-sec", "p50-2L", "p95-2L", "p99-2L"} {
+			m := r.Units().Get(unit, "assume")
+			if _, ok := rec.Value(unit); !ok || r.Units().GetBetter(unit) != -1 || m == nil || m.Value != "exact" {
+				t.Errorf("unit %s: printed %v, direction %d, %v", unit, ok, r.Units().GetBetter(unit), m)
+			}
+		}
+	}
+	if results != 1 {
+		t.Errorf("%d results, want 1\n%s", results, out)
+	}
+}
+
 // Counts of receipts and sessions are known units too, and are what the name of the benchmark says.
 func TestCountsAreUnderstood(t *testing.T) {
 	out := output(t, "-test.run=^$", "-test.bench=^Benchmark(Receipt|Session)", "-test.benchtime=2x")

@@ -190,3 +190,26 @@ func TestParityKeepsTheOrder(t *testing.T) {
 		}
 	})
 }
+
+// The network's second copy of a datagram is answered by nobody: it says nothing new. One that the
+// peer sends again is, since its answer must have been lost.
+func TestCopiesAreNotAnswered(t *testing.T) {
+	a, b := newEnd(protocols.PeerID{2}, 1, protocols.ChannelOptions{Loss: -1}), newEnd(protocols.PeerID{1}, 1, protocols.ChannelOptions{Loss: -1})
+	a.script = [][]byte{[]byte("hello")}
+	first := flight(a, 0)
+	again := flight(a, time.Second)
+	if len(first) != 1 || len(again) != 1 || a.ch.Stats().Retransmissions != 1 {
+		t.Fatalf("%d and %d datagrams, %+v", len(first), len(again), a.ch.Stats())
+	}
+	for i, c := range []struct {
+		data []byte
+		acks int
+	}{{first[0], 1}, {first[0], 1}, {again[0], 2}, {again[0], 2}} {
+		var out protocols.Output
+		out.Reset()
+		b.Step(0, protocols.Input{Data: c.data}, &out)
+		if n := b.ch.Stats().Acks; n != c.acks || len(b.got) != 1 {
+			t.Errorf("arrival %d: %d acknowledgements, %d messages; want %d and 1", i, n, len(b.got), c.acks)
+		}
+	}
+}

@@ -109,10 +109,10 @@ func (c *Cursor) AppendBatch(dst []byte, session, number uint64, limit int) ([]b
 		if n > 0 && len(dst)-start+runHeader+len(body) > maxBatchBytes {
 			break
 		}
-		if n > 0 && (h.author < author || h.author == author && h.seq <= seq) {
+		if n > 0 && (h.author < author || h.author == author && recordSeq(body) <= seq) {
 			break // what was asked for in several ways is in order only piece by piece
 		}
-		seq = h.seq
+		seq = recordSeq(body)
 		if n == 0 {
 			dst = append(dst, make([]byte, batchHeader)...)
 		}
@@ -215,7 +215,7 @@ func walkBatch(b []byte, signature bool, f func(author int, body []byte) error) 
 // none. It returns how many were new and how many were held already. The error wraps
 // protocols.ErrVerification.
 func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates int, err error) {
-	l.pending = l.pending[:0]
+	l.pending, l.due = l.pending[:0], l.due[:0]
 	check := newCheck(l.checkBuf, session, number)
 	size := 0
 	err = walkBatch(b, !l.group.Unsigned, func(author int, body []byte) error {
@@ -237,6 +237,9 @@ func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates 
 		return nil
 	})
 	l.checkBuf = check.b
+	if err == nil {
+		err = l.authenticate()
+	}
 	if err != nil {
 		return 0, 0, err
 	}

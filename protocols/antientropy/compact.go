@@ -56,7 +56,7 @@ const (
 
 const (
 	// headerBytes is what looking at or copying a header counts for.
-	headerBytes = 64
+	headerBytes = 56
 	// hashBytes is what hashing one into the digest counts for: it takes as long as copying so much.
 	hashBytes = 512
 )
@@ -122,7 +122,7 @@ func (c *Compactor) Step(budget int) (done bool, err error) {
 			}
 			h := &c.log.headers[c.at]
 			spent += headerBytes
-			if h.seq > c.cut[h.author] {
+			if c.log.seq(c.at) > c.cut[h.author] {
 				spent += c.copy(uint32(c.at))
 			}
 			c.at++
@@ -170,7 +170,7 @@ func (c *Compactor) one(h uint32) (int, error) {
 		return headerBytes + c.copy(h), nil
 	}
 	c.reducer.note(l, h)
-	if x := &l.headers[h]; x.seq > l.base[x.author] {
+	if x := &l.headers[h]; l.seq(int(h)) > l.base[x.author] {
 		e := l.key.element(&x.id)
 		c.floor.sum(x.kind()).add(&e)
 		return hashBytes, nil
@@ -219,7 +219,7 @@ func (c *Compactor) prepare() int {
 
 func (c *Compactor) copy(h uint32) int {
 	x, body := &c.log.headers[h], c.log.body(int(h))
-	c.next.attach(x.author, x.id, x.short, c.next.arena.add(body), body)
+	c.next.attach(x.author, x.id, uint64(x.short), c.next.arena.add(body), body)
 	return headerBytes + len(body)
 }
 

@@ -163,6 +163,9 @@ func lacking(want, ours []run, end, high uint64, theirs []run) []run {
 // tell. So short ids need not be longer, and with checks of 16 bits a cell takes 7 bytes on the wire.
 const shortBits = 32
 
+// cellMemory is what a cell takes in memory, in bytes.
+const cellMemory = 24
+
 func (l *Log) short(id *[32]byte) uint64 { return l.cellKey.Short(id) & l.shortMask }
 
 // appendCells appends the first cells as a message of package cells, without the bytes of the sums
@@ -202,7 +205,7 @@ func (l *Log) withShort(short uint64, f func(header uint32)) {
 	}
 	mask := uint64(len(l.index) - 1)
 	for i := short & mask; l.index[i] != 0; i = (i + 1) & mask {
-		if h := l.index[i] - 1; l.headers[h].short == short {
+		if h := l.index[i] - 1; uint64(l.headers[h].short) == short {
 			f(h)
 		}
 	}

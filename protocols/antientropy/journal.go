@@ -47,7 +47,7 @@ func (l *Log) Prefix(author int, after uint64) uint64 {
 
 // Footprint is the memory of the log's records and tables in bytes: what their slices have room for.
 func (l *Log) Footprint() int {
-	n := l.arena.size() + headerBytes*cap(l.headers) + 4*cap(l.index)
+	n := l.arena.size() + headerBytes*cap(l.headers) + 4*cap(l.index) + cellMemory*l.prefix.Len()
 	for a := range l.authors {
 		n += 4 * (cap(l.authors[a]) + cap(l.kept[a]))
 	}
@@ -132,7 +132,7 @@ func (l *Log) ApplyRun(author int, first uint64, n int, run []byte) (applied int
 
 // verifyRun leaves the records in pending, and returns how many are new.
 func (l *Log) verifyRun(author int, first uint64, n int, run []byte) (fresh int, err error) {
-	l.pending = l.pending[:0]
+	l.pending, l.due = l.pending[:0], l.due[:0]
 	name, rest := &l.members[author], run
 	for i := range n {
 		var body []byte
@@ -154,7 +154,7 @@ func (l *Log) verifyRun(author int, first uint64, n int, run []byte) (fresh int,
 	if len(rest) > 0 || n == 0 {
 		return 0, fmt.Errorf("decode run: %d records and %d bytes left over: %w", n, len(rest), protocols.ErrVerification)
 	}
-	return fresh, nil
+	return fresh, l.authenticate()
 }
 
 // Trim gives back the room that the log has for more records. Growing leaves up to a quarter of the

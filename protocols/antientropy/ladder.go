@@ -134,7 +134,7 @@ func (s *session) fromCells(marks, message []byte) error {
 	for _, tail := range g.send[before:] {
 		for _, n := range l.authors[tail.author][tail.next-1-l.base[tail.author] : tail.last-l.base[tail.author]] {
 			if n != 0 {
-				l.rest.Remove(l.headers[n-1].short)
+				l.rest.Remove(uint64(l.headers[n-1].short))
 			}
 		}
 	}
@@ -148,7 +148,12 @@ func (s *session) fromCells(marks, message []byte) error {
 	received := len(l.cells.List)
 	// Of what is left, the other side can tell what lies past our marks.
 	need := cells.Need(l.decoder.Estimate()-int(min(g.tail, maxSeq))) * 9 / 8
-	if err != nil || received >= l.prefix.Len() || need > 2*l.prefix.Len() {
+	if err != nil {
+		// A sum passed for a record; among more cells it is not likely to do so again.
+		s.misled++
+		need = 2 * received
+	}
+	if s.misled > 1 || received >= l.prefix.Len() || need > 2*l.prefix.Len() {
 		s.level = byRanges
 	}
 	return s.describe(min(max(need, received+received/4), max(l.prefix.Len(), received)))

@@ -2,13 +2,13 @@ package antientropy
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
 	"slices"
 
 	"github.com/perfgate/perfgate/protocols"
 	"github.com/perfgate/perfgate/protocols/cells"
+	"github.com/perfgate/perfgate/protocols/signature"
 )
 
 // A Group is what all replicas of a log agree on beforehand.
@@ -27,6 +27,8 @@ type Group struct {
 	// find a difference that marks do not explain; default 2048. They take 24 bytes each, and find
 	// up to about seven differences with ten of them; what is larger takes longer to find.
 	Cells int
+	// Verifier checks signatures, those of a batch together; nil stands for one of each log's own.
+	Verifier signature.Verifier
 }
 
 func (g *Group) tag() [32]byte {
@@ -66,6 +68,9 @@ type Log struct {
 
 	// Kept between batches for their memory alone.
 	pending  []pending
+	due      []due
+	messages []byte // what those signatures are of
+	checks   []signature.Check
 	checkBuf []byte
 	rest     *cells.Prefix // the prefix without what marks explain
 	decoder  *cells.Decoder
@@ -77,12 +82,14 @@ type Log struct {
 
 type header struct {
 	id     [32]byte
-	short  uint64
 	off    uint64
-	seq    uint64
+	short  uint32
 	shape  uint32 // size of the stored form, and in the lowest byte the kind
 	author uint32
 }
+
+// seq is the number of the record of a header.
+func (l *Log) seq(header int) uint64 { return recordSeq(l.body(header)) }
 
 // kind is that of the record, without a look at the arena.
 func (h *header) kind() Kind { return Kind(h.shape) }
@@ -105,6 +112,9 @@ func NewLog(g Group) (*Log, error) {
 	l.past = newPast(len(l.members), g.Epoch)
 	l.tracks = make([]tracker, len(l.members))
 	l.digest.Epoch = g.Epoch
+	if g.Verifier == nil {
+		l.group.Verifier = new(signature.Ed25519)
+	}
 	if g.Cells <= 0 {
 		g.Cells = 2048
 	}
@@ -131,7 +141,7 @@ func (l *Log) Folded() uint64 { return l.folded }
 func (l *Log) Recompute() Digest {
 	d := l.floor
 	for i := range l.headers {
-		if h := &l.headers[i]; h.seq > l.base[h.author] {
+		if h := &l.headers[i]; l.seq(i) > l.base[h.author] {
 			e := l.key.element(&h.id)
 			d.sum(h.kind()).add(&e)
 		}
@@ -181,7 +191,10 @@ func (l *Log) Insert(r Record) (added bool, err error) {
 	var id [32]byte
 	var author uint32
 	if err == nil {
-		author, id, added, err = l.verify(&r.Author, body)
+		l.due = l.due[:0]
+		if author, id, added, err = l.verify(&r.Author, body); err == nil {
+			err = l.authenticate()
+		}
 	}
 	if err != nil || !added {
 		return false, err
@@ -190,8 +203,8 @@ func (l *Log) Insert(r Record) (added bool, err error) {
 	return true, nil
 }
 
-// verify checks the stored form of a record against the group and the log, and returns its id and
-// whether it is new.
+// verify checks the stored form of a record against the group and the log, but for its signature,
+// which it leaves to authenticate, and returns its id and whether it is new.
 func (l *Log) verify(author *protocols.PeerID, body []byte) (number uint32, id [32]byte, fresh bool, err error) {
 	seq := recordSeq(body)
 	bad := func(what string) (uint32, [32]byte, bool, error) {
@@ -219,16 +232,45 @@ func (l *Log) verify(author *protocols.PeerID, body []byte) (number uint32, id [
 	if seq <= l.base[number] {
 		return number, id, false, nil // held once, and pruned: never again
 	}
-	if !l.group.Unsigned && !authentic(author, l.scratch, body[size:]) {
-		return bad("the signature is not the author's")
+	if !l.group.Unsigned {
+		if len(l.due) == 0 {
+			l.messages = l.messages[:0]
+		}
+		l.messages = append(l.messages, l.scratch...)
+		l.due = append(l.due, due{number, seq, len(l.messages), body[size:]})
 	}
 	return number, id, true, nil
 }
 
-// authentic reports whether a signature of a message is the author's. It is the only place where a
-// log looks at one.
-func authentic(author *protocols.PeerID, message, signature []byte) bool {
-	return ed25519.Verify(ed25519.PublicKey(author[:]), message, signature)
+// A due signature is of a record that verify found to be in order otherwise.
+type due struct {
+	author    uint32
+	seq       uint64
+	end       int // of the message in messages
+	signature []byte
+}
+
+// authenticate checks the signatures that are due, all at once, which costs less than one by one.
+// It is the only place where a log looks at signatures.
+func (l *Log) authenticate() error {
+	if len(l.due) == 0 {
+		return nil
+	}
+	l.checks = l.checks[:0]
+	start := 0
+	for _, d := range l.due {
+		l.checks = append(l.checks, signature.Check{Key: l.members[d.author], Message: l.messages[start:d.end], Signature: d.signature})
+		start = d.end
+	}
+	if l.group.Verifier.Verify(l.checks) {
+		return nil
+	}
+	for i, d := range l.due {
+		if !l.group.Verifier.Verify(l.checks[i : i+1]) {
+			return fmt.Errorf("verify record %d of %v: the signature is not the author's: %w", d.seq, l.members[d.author], protocols.ErrVerification)
+		}
+	}
+	return fmt.Errorf("verify %d records: their signatures hold one by one, but not together: %w", len(l.due), protocols.ErrVerification)
 }
 
 // link makes a verified record, whose stored form is in the arena at off, part of the log.
@@ -244,7 +286,7 @@ func (l *Log) link(author uint32, id [32]byte, off uint64, body []byte) {
 // attach enters a record into the tables.
 func (l *Log) attach(author uint32, id [32]byte, short, off uint64, body []byte) {
 	seq := recordSeq(body)
-	l.headers = append(l.headers, header{id: id, short: short, off: off, seq: seq, shape: uint32(len(body))<<8 | uint32(body[0]), author: author})
+	l.headers = append(l.headers, header{id: id, short: uint32(short), off: off, shape: uint32(len(body))<<8 | uint32(body[0]), author: author})
 	n := uint32(len(l.headers))
 	if 4*int(n) > 3*len(l.index) {
 		l.growIndex(2 * int(n))
@@ -256,7 +298,7 @@ func (l *Log) attach(author uint32, id [32]byte, short, off uint64, body []byte)
 
 func (l *Log) place(n uint32) {
 	mask := uint64(len(l.index) - 1)
-	i := l.headers[n-1].short & mask
+	i := uint64(l.headers[n-1].short) & mask
 	for l.index[i] != 0 {
 		i = (i + 1) & mask
 	}

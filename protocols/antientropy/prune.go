@@ -71,7 +71,7 @@ func (l *Log) slot(author uint32, seq uint64) uint32 {
 		return l.authors[author][seq-base-1]
 	}
 	k := l.kept[author]
-	at, ok := slices.BinarySearchFunc(k, seq, func(n uint32, seq uint64) int { return cmp.Compare(l.headers[n-1].seq, seq) })
+	at, ok := slices.BinarySearchFunc(k, seq, func(n uint32, seq uint64) int { return cmp.Compare(l.seq(int(n-1)), seq) })
 	if !ok {
 		return 0
 	}
@@ -214,7 +214,7 @@ func (r *reducer) note(l *Log, header uint32) {
 	key, _ := factParts(body[recordHeader:])
 	best, ok := r.facts[string(key)]
 	// Among equal numbers the later author, which is the greater, states the value.
-	if !ok || l.headers[header].seq >= l.headers[best].seq {
+	if !ok || l.seq(int(header)) >= l.seq(int(best)) {
 		r.facts[string(key)] = header
 	}
 }

@@ -68,7 +68,7 @@ func (l *Log) lackedBy(other *Log) int {
 	n := 0
 	for i := range l.headers {
 		h := &l.headers[i]
-		if other.find(&h.id) < 0 && h.seq > other.base[h.author] {
+		if other.find(&h.id) < 0 && l.seq(i) > other.base[h.author] {
 			n++
 		}
 	}

@@ -102,6 +102,9 @@ func parseCut(b []byte, members int, signature bool, f func(author uint32, body 
 	return frontier, d, nil
 }
 
+// dueAtOnce is how many signatures of a cut are checked together: enough for the batch to pay.
+const dueAtOnce = 256
+
 // ReadCut checks an encoded cut and returns what it says. The root is computed from the bytes, so that
 // comparing it with one that was agreed on proves every byte. The log is not touched, and only its
 // group matters. The error wraps protocols.ErrVerification.
@@ -115,6 +118,7 @@ func (l *Log) readCut(b []byte) (Cut, []cutRecordRef, error) {
 	var ids []byte
 	var records []cutRecordRef
 	r := newReducer()
+	l.due, l.messages = l.due[:0], l.messages[:0]
 	var err error
 	c.Frontier, c.Digest, err = parseCut(b, len(l.members), !l.group.Unsigned, func(author uint32, body []byte) error {
 		size := len(body)
@@ -123,8 +127,16 @@ func (l *Log) readCut(b []byte) (Cut, []cutRecordRef, error) {
 		}
 		l.scratch = signed(l.scratch[:0], &l.tag, &l.members[author], body[:size])
 		id := sha256.Sum256(l.scratch)
-		if !l.group.Unsigned && !authentic(&l.members[author], l.scratch, body[size:]) {
-			return fmt.Errorf("verify record %d of %v: the signature is not the author's: %w", recordSeq(body), l.members[author], protocols.ErrVerification)
+		if !l.group.Unsigned {
+			l.messages = append(l.messages, l.scratch...)
+			l.due = append(l.due, due{author, recordSeq(body), len(l.messages), body[size:]})
+			if len(l.due) == dueAtOnce {
+				err := l.authenticate()
+				l.due, l.messages = l.due[:0], l.messages[:0]
+				if err != nil {
+					return err
+				}
+			}
 		}
 		switch Kind(body[0]) {
 		case Fact:
@@ -138,6 +150,9 @@ func (l *Log) readCut(b []byte) (Cut, []cutRecordRef, error) {
 		c.Bytes += len(body)
 		return nil
 	})
+	if err == nil {
+		err = l.authenticate()
+	}
 	if err != nil {
 		return Cut{}, nil, err
 	}
@@ -176,9 +191,9 @@ func (l *Log) Restore(b []byte, root [32]byte) (Cut, error) {
 	}
 	digest := c.Digest
 	for i := range l.headers {
-		if h := &l.headers[i]; h.seq > c.Frontier[h.author] {
+		if h := &l.headers[i]; l.seq(i) > c.Frontier[h.author] {
 			body := l.body(i)
-			next.attach(h.author, h.id, h.short, next.arena.add(body), body)
+			next.attach(h.author, h.id, uint64(h.short), next.arena.add(body), body)
 			e := l.key.element(&h.id)
 			digest.sum(Kind(body[0])).add(&e)
 		}

@@ -40,6 +40,7 @@ type session struct {
 
 	told   told     // what the other side told in its turn
 	level  int      // how to describe the log next
+	misled int      // how often cells contradicted themselves
 	lacks  []uint64 // salted ids to wish for
 	wanted int      // records wished for by id
 	salted *salted
@@ -334,7 +335,7 @@ func (s *session) sendShow() error {
 func (c *Cursor) sort() {
 	slices.SortFunc(c.list[c.listAt:], func(a, b uint32) int {
 		x, y := &c.log.headers[a], &c.log.headers[b]
-		return cmp.Or(cmp.Compare(x.author, y.author), cmp.Compare(x.seq, y.seq))
+		return cmp.Or(cmp.Compare(x.author, y.author), cmp.Compare(recordSeq(c.log.body(int(a))), recordSeq(c.log.body(int(b)))))
 	})
 	c.list = c.list[:c.listAt+len(slices.Compact(c.list[c.listAt:]))]
 }

@@ -36,3 +36,33 @@ func Describe(data []byte) string {
 	}
 	return fmt.Sprintf("beacon of epoch %d%s", m.epoch, ask)
 }
+
+// A Promise is what a vote or a report binds its member to. In one round of an epoch an honest member
+// makes one of each kind, over all its lives.
+type Promise struct {
+	Report bool
+	Epoch  uint64
+	Round  uint32
+}
+
+// Promised returns the promise in a datagram and what is promised: of a vote the proposal, of a report
+// all it says. It is false for other datagrams. Simulations hold members to it.
+func Promised(data []byte) (p Promise, what ID, ok bool) {
+	e, err := protocols.ParseEnvelope(data)
+	if err != nil || e.Type != protocols.TypeEpoch || len(e.Body) == 0 || e.Body[0] != kindVote && e.Body[0] != kindReport {
+		return Promise{}, ID{}, false
+	}
+	m, err := parseMessage(e.Session, e.Body)
+	if err != nil {
+		return Promise{}, ID{}, false
+	}
+	p = Promise{Report: m.kind == kindReport, Epoch: m.epoch, Round: m.round}
+	if m.kind == kindVote {
+		return p, m.proposal.ID(), true
+	}
+	if m.flags&flagVoted != 0 {
+		what = m.proposal.ID()
+		what[0] ^= byte(m.in) + 1
+	}
+	return p, what, true
+}

@@ -44,6 +44,7 @@ type Node struct {
 	refused  int
 	err      error
 	scratch  []byte
+	incoming message // being handled: kept to save its allocation
 }
 
 // An effort is a proposal of this node's own.
@@ -128,6 +129,8 @@ func (n *Node) Accept(epoch, position uint64) error {
 // TakeResults. One proposal of a node can be under way: while it is, the error wraps
 // protocols.ErrExhausted.
 func (n *Node) Propose(now time.Duration, p Proposal, out *protocols.Output) (ID, error) {
+	n.advance(now)
+	defer n.finish(out) // a refusal must not put the node to sleep
 	switch {
 	case n.err != nil:
 		return ID{}, n.err
@@ -149,14 +152,12 @@ func (n *Node) Propose(now time.Duration, p Proposal, out *protocols.Output) (ID
 		return ID{}, fmt.Errorf("propose epoch %d: %w", p.Epoch, err)
 	}
 	p.Signature = v.Signature
-	n.advance(now)
 	n.mine = &effort{p, id, now, now + p.life()}
 	n.race.wish, n.race.wishID, n.race.wishEnd = &p, id, n.mine.until
 	n.activate(now, n.mine.until)
 	if !n.lead(out) {
 		n.broadcast(out, &message{kind: kindWish, epoch: p.Epoch, proposal: p}, n.everyone())
 	}
-	n.finish(out)
 	return id, nil
 }
 

@@ -58,6 +58,14 @@ func newRace(members int) race {
 
 func (r *race) voted() bool { return r.last != nil && r.last.round == r.round }
 
+// name returns a proposal's name, which is at hand for the one this member voted for.
+func (r *race) name(p *Proposal) ID {
+	if r.last != nil && r.last.proposal == *p {
+		return r.last.id
+	}
+	return p.ID()
+}
+
 // find returns the vouched value of a round and id if it is held.
 func (r *race) find(round uint32, id ID) *value {
 	is := func(v *value) bool { return v != nil && v.vouched && v.round == round && v.id == id }
@@ -93,8 +101,11 @@ func (r *race) blame(v *value, owner int) {
 // count is how many votes a proposal has in a round, unchecked ones included.
 func (r *race) count(round uint32, id ID) int {
 	n := 0
+	var same *value // most ballots share one
 	for i := range r.ballots {
-		if v := r.ballots[i].v; v != nil && v.round == round && v.id == id {
+		v := r.ballots[i].v
+		if v != nil && (v == same || v.round == round && v.id == id) {
+			same = v
 			n++
 		}
 	}

@@ -30,16 +30,16 @@ func (n *Node) receive(in protocols.Input, out *protocols.Output) error {
 	if e.Type != protocols.TypeEpoch {
 		return refuse("another protocol")
 	}
-	m, err := parseMessage(e.Session, e.Body)
-	if err != nil {
+	m := &n.incoming
+	if *m, err = parseMessage(e.Session, e.Body); err != nil {
 		return err
 	}
 	switch {
 	case m.kind == kindBeacon:
-		n.beacon(from, &m, out)
+		n.beacon(from, m, out)
 		return nil
 	case m.kind == kindCertificate:
-		return n.part(from, &m, out)
+		return n.part(from, m, out)
 	case m.epoch > n.epoch+1:
 		n.catchUp(from, out)
 		return nil
@@ -58,11 +58,11 @@ func (n *Node) receive(in protocols.Input, out *protocols.Output) error {
 	}
 	switch m.kind {
 	case kindWish:
-		err = n.takeWish(&m, out)
+		err = n.takeWish(m, out)
 	case kindVote:
-		err = n.takeVote(from, &m, out)
+		err = n.takeVote(from, m, out)
 	case kindReport:
-		err = n.takeReport(from, &m, out)
+		err = n.takeReport(from, m, out)
 	}
 	if err != nil {
 		return err
@@ -197,7 +197,7 @@ func (n *Node) takeVote(from int, m *message, out *protocols.Output) error {
 	if from == owner && m.owner != m.vote.Signature {
 		return refuse("an owner with two votes at once")
 	}
-	id := m.proposal.ID()
+	id := r.name(&m.proposal)
 	b := ballot{vote: m.vote}
 	if b.v = r.find(m.round, id); b.v != nil && m.round == r.round && r.ballots[from].v == nil {
 		n.cast(from, b) // the check can wait
@@ -278,88 +278,4 @@ func (n *Node) firstEnd(id ID, until time.Duration) time.Duration {
 		until = min(until, r.wishEnd)
 	}
 	return until
-}
-
-// A part is what one sender has sent of a certificate. Each sender has a place of its own, so that
-// none can push out what another sends.
-type part struct {
-	c  Certificate
-	id ID
-}
-
-// part takes some votes of a certificate for an epoch after the one in force.
-func (n *Node) part(from int, m *message, out *protocols.Output) error {
-	if m.epoch <= n.epoch {
-		n.acknowledge(from, m, out)
-		return nil
-	}
-	id := m.proposal.ID()
-	if n.parts == nil {
-		n.parts = make([]*part, n.g.Len())
-	}
-	p := n.parts[from]
-	if p == nil || p.c.Proposal.Epoch != m.epoch || p.c.Round != m.round || p.id != id {
-		p = &part{Certificate{Proposal: m.proposal, Round: m.round}, id}
-	}
-	if int(m.proposal.Proposer) >= n.g.Len() {
-		return refuse("a proposal of no member")
-	}
-	s := voteStatement(n.g, m.epoch, m.round, id)
-	ps := proposalStatement(n.g, id)
-	checks := []signature.Check{n.check(ps, int(m.proposal.Proposer), m.proposal.Signature[:])}
-	var votes []quorum.Vote
-	for b := m.votes; len(b) > 0; b = b[quorum.VoteSize:] {
-		v := quorum.ParseVote(b)
-		if int(v.Member) >= n.g.Len() {
-			return refuse("a vote of no member")
-		}
-		votes = append(votes, v)
-	}
-	for i := range votes {
-		checks = append(checks, n.check(s, int(votes[i].Member), votes[i].Signature[:]))
-	}
-	if !n.cfg.Verifier.Verify(checks) {
-		return refuse("a signature that does not hold")
-	}
-	n.parts[from] = p
-	for _, v := range votes {
-		p.c.add(v)
-	}
-	switch {
-	case len(p.c.Votes) >= n.cfg.Quorum:
-		p.c.Votes = p.c.Votes[:n.cfg.Quorum]
-		n.commit(p.c, out)
-	case m.epoch == n.epoch+1:
-		// They are votes like any other, and complete those that are here.
-		v := n.race.find(m.round, id)
-		if v == nil {
-			v = &value{proposal: m.proposal, id: id, round: m.round}
-		}
-		for _, b := range votes {
-			n.cast(int(b.Member), ballot{v, b, true})
-		}
-		n.activate(n.now, n.now+patience*n.cfg.Retry)
-		n.follow(out)
-		if n.epoch < m.epoch {
-			n.tally(v, out)
-		}
-	}
-	if n.epoch >= m.epoch {
-		n.acknowledge(from, m, out)
-	}
-	return nil
-}
-
-// acknowledge tells who asks that we have what it sends.
-func (n *Node) acknowledge(from int, m *message, out *protocols.Output) {
-	switch {
-	case n.err != nil:
-	case m.epoch < n.epoch:
-		n.sendCertificate(out, from, 0)
-	case m.flags&flagAsk != 0:
-		n.send(out, from, &message{kind: kindBeacon, epoch: n.epoch}, false)
-	}
-	if s := n.spread; s != nil && m.epoch == n.epoch {
-		s.heard[from] = true
-	}
 }

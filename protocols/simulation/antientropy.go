@@ -18,7 +18,7 @@ func antiEntropyWorld() *World {
 	return &World{
 		Name: "antientropy",
 		Laws: `a log never loses a record, and holds only what its authors wrote;
-a sync that reports success ends with a digest that the peer had too; none among honest members
+a sync that reports success names a digest that both had; none among honest members
 ends as a breach of the rules; sessions are bounded and freed; when faults and writing have
 ended, all logs become one`,
 		Play:     playAntiEntropy,
@@ -49,9 +49,10 @@ func playAntiEntropy(r *Run) error {
 	size := r.PeersBetween(2, 6)
 	a := &antiEntropyRun{Run: r, ids: r.Cast.IDs(size), last: make([]uint64, size), count: make([]uint64, size)}
 	a.group = antientropy.Group{ID: [32]byte{1}, Epoch: r.Seed, Key: [32]byte{byte(r.Seed)}, Members: a.ids}
-	a.group.Unsigned = rng.IntN(20) > 0
+	a.group.Unsigned = rng.IntN(4) > 0
 	// Few cells make ranges of small differences.
 	a.group.Cells = []int{8, 64, 256, 2048}[rng.IntN(4)]
+	a.group.Verifier = r.Cast.Verifier()
 	var err error
 	if a.all, err = antientropy.NewLog(a.group); err != nil {
 		return err

@@ -21,6 +21,7 @@ func epochWorld() *World {
 	return &World{
 		Name: "epoch",
 		Laws: `never two certificates for one epoch, not even at members that lie;
+no honest member ever votes for two proposals in a round, or reports two things, crashes included;
 no member's epoch ever falls, crashes included; every certificate verifies;
 when faults have ended and a member goes on proposing, all honest members move on`,
 		Play:     playEpoch,
@@ -42,6 +43,35 @@ type epochRun struct {
 	reached []uint64              // the highest epoch of each member, over all its lives
 	certify map[uint64]epoch.ID   // by epoch
 	checked map[epoch.ID]struct{} // certificates that were verified
+	said    []map[epoch.Promise]epoch.ID
+	broken  error
+}
+
+// A witness is an honest member that is held to what it says.
+type witness struct {
+	*epoch.Node
+	run *epochRun
+	i   int
+}
+
+// Step steps the member and takes down what it promises.
+func (w *witness) Step(now time.Duration, in protocols.Input, out *protocols.Output) {
+	from := len(out.Datagrams)
+	w.Node.Step(now, in, out)
+	w.run.listen(w.i, out.Datagrams[from:])
+}
+
+func (e *epochRun) listen(i int, ds []protocols.Datagram) {
+	for _, d := range ds {
+		p, what, ok := epoch.Promised(d.Data)
+		if !ok {
+			continue
+		}
+		if was, ok := e.said[i][p]; ok && was != what {
+			e.broken = fmt.Errorf("p%d says %x and %x: %+v", i, was[:4], what[:4], p)
+		}
+		e.said[i][p] = what
+	}
 }
 
 func playEpoch(r *Run) error {
@@ -52,6 +82,9 @@ func playEpoch(r *Run) error {
 		e.faulty = size / 4
 	}
 	e.nodes, e.twins, e.reached = make([]*epoch.Node, size), make([]*twins, size), make([]uint64, size)
+	for range size {
+		e.said = append(e.said, map[epoch.Promise]epoch.ID{})
+	}
 	var err error
 	if e.group, err = quorum.NewGroup([32]byte{byte(r.Seed)}, e.ids); err != nil {
 		return err
@@ -100,7 +133,7 @@ func (e *epochRun) build(i int, cfg epoch.Config) func(int, *simnet.Disk) (proto
 		cfg.Store = store
 		n, err := epoch.NewNode(cfg)
 		e.nodes[i] = n
-		return n, err
+		return &witness{n, e, i}, err
 	}
 }
 
@@ -108,7 +141,11 @@ func (e *epochRun) build(i int, cfg epoch.Config) func(int, *simnet.Disk) (proto
 func (e *epochRun) drive(rng *rand.Rand) error {
 	const faultsEnd = 10 * time.Second
 	goal := 2 + rng.Uint64N(4)
-	limit := 20 * time.Minute
+	limit, pace := 20*time.Minute, 2*time.Second
+	frail := e.Net == "" && rng.IntN(2) == 0
+	if e.Net == "" && rng.IntN(2) == 0 {
+		pace /= 10
+	}
 	for at := time.Duration(0); at < limit; {
 		if e.net.Now() > faultsEnd || rng.IntN(3) > 0 || at == 0 {
 			from := rng.IntN(len(e.ids))
@@ -117,11 +154,16 @@ func (e *epochRun) drive(rng *rand.Rand) error {
 				from = int(e.nodes[0].Owner(e.lowest() + 1))
 				from = e.place(from)
 			}
+			if frail && e.net.Now() < faultsEnd && e.twins[from] == nil {
+				// It may be stopped in the middle of it, and is soon back.
+				e.net.Disk(e.ids[from]).CrashAfter(1+rng.IntN(16), time.Duration(rng.Int64N(int64(pace))))
+			}
 			if err := e.propose(from, rng); err != nil {
 				return err
 			}
 		}
-		at = e.net.Now() + time.Duration(rng.Int64N(int64(2*time.Second)))
+		// When nothing is left to happen the network's time stands still, this does not.
+		at = max(at, e.net.Now()) + time.Duration(rng.Int64N(int64(pace)))
 		var broken error
 		done := e.net.Run(at, func() bool {
 			broken = e.check()
@@ -162,6 +204,7 @@ func (e *epochRun) propose(i int, rng *rand.Rand) error {
 		if _, err := e.nodes[i].Propose(now, p, out); err != nil {
 			e.Say(now, "refused: %v", err)
 		}
+		e.listen(i, out.Datagrams)
 	})
 }
 
@@ -179,6 +222,9 @@ func (e *epochRun) lowest() uint64 {
 }
 
 func (e *epochRun) check() error {
+	if e.broken != nil {
+		return e.broken
+	}
 	for i := range e.ids {
 		if t := e.twins[i]; t != nil {
 			for _, n := range t.nodes {

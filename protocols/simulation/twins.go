@@ -63,9 +63,7 @@ func (t *twins) propose(now time.Duration, p epoch.Proposal, out *protocols.Outp
 		q := p
 		q.Digest[31] = byte(i)
 		t.let(i, out, func(o *protocols.Output) {
-			if _, err := n.Propose(now, q, o); err != nil {
-				o.Wake = t.wake[i] // it is at it
-			}
+			n.Propose(now, q, o)
 		})
 	}
 	t.finish(out)
