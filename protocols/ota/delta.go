@@ -51,8 +51,8 @@ func Apply(base, patch []byte, size int64) ([]byte, error) {
 	}
 	defer r.Close()
 	var h zstd.Header
-	if err := h.Decode(patch); err != nil || !h.HasFCS || h.FrameContentSize != uint64(size) {
-		return nil, fmt.Errorf("apply patch: it does not say that it makes %d bytes: %w", size, protocols.ErrVerification)
+	if err := h.Decode(patch); err != nil || h.HasFCS && h.FrameContentSize != uint64(size) {
+		return nil, fmt.Errorf("apply patch: it says that it makes something else than %d bytes: %w", size, protocols.ErrVerification)
 	}
 	b, err := r.DecodeAll(patch, make([]byte, 0, size))
 	if err == nil && int64(len(b)) != size {
