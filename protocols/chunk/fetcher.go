@@ -15,6 +15,7 @@ type source struct {
 	have   Bitmap // as far as it said
 	hello  time.Duration
 	tries  int
+	heard  bool
 	credit int           // what is left of its offer
 	until  time.Duration // when the offer lapses
 	avoid  time.Duration // nothing is wanted from it before
@@ -28,30 +29,31 @@ type source struct {
 // and serves that to others. It is driven by whoever embeds it: Receive what arrives, then Flush;
 // Flush again at Deadline.
 type Fetcher struct {
-	cfg     Config
-	root    Root
-	m       *Manifest // nil until the top page is known
-	store   protocols.Store
-	have    Bitmap
-	rng     *rand.Rand
-	server  *Server
-	sources []*source
-	index   map[protocols.PeerID]*source
-	banned  []protocols.PeerID // at most MaxPeers, the oldest are forgotten
-	count   []int32            // by chunk, how many sources said that they have it
-	flights []*flight
-	flying  map[int]*flight
-	solo    Bitmap // chunks that came wrong from several sources together
-	asks    []ask
-	letters []letter
-	window  int64 // bytes that may be on their way
-	fast    bool  // the window grows with every chunk, nothing was ever lost to a full queue
-	calm    time.Duration
-	first   estimate // from wanting a chunk to its first piece
-	repair  estimate // from wanting a piece again to its arrival
-	wake    time.Duration
-	failed  error
-	stats   Stats
+	cfg      Config
+	root     Root
+	m        *Manifest // nil until the top page is known
+	store    protocols.Store
+	have     Bitmap
+	rng      *rand.Rand
+	server   *Server
+	sources  []*source
+	index    map[protocols.PeerID]*source
+	banned   []protocols.PeerID // at most MaxPeers, the oldest are forgotten
+	count    []int32            // by chunk, how many sources said that they have it
+	flights  []*flight
+	flying   map[int]*flight
+	solo     Bitmap // chunks that came wrong from several sources together
+	asks     []ask
+	letters  []letter
+	window   int64 // bytes that may be on their way
+	fast     bool  // the window grows with every chunk, nothing was ever lost to a full queue
+	calm     time.Duration
+	first    estimate // from wanting a chunk to its first piece
+	repair   estimate // from wanting a piece again to its arrival
+	wake     time.Duration
+	progress time.Duration // when the last piece came
+	failed   error
+	stats    Stats
 }
 
 // An ask is a page of the manifest that is on its way.
@@ -208,7 +210,7 @@ func (f *Fetcher) handle(now time.Duration, from protocols.PeerID, m *message) e
 }
 
 func (f *Fetcher) heard(now time.Duration, s *source) {
-	s.tries = 0
+	s.tries, s.heard = 0, true
 	s.hello = now + f.quiet()
 }
 

@@ -167,6 +167,7 @@ func (f *Fetcher) piece(now time.Duration, s *source, m *message) error {
 		return nil
 	}
 	f.stats.Pieces++
+	f.progress = now
 	copy(fl.buf[m.piece*PieceSize:], m.data)
 	fl.got.set(m.piece)
 	fl.left--

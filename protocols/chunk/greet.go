@@ -82,6 +82,9 @@ func (f *Fetcher) emit(now time.Duration, out *protocols.Output) {
 	f.wake = f.next()
 }
 
+// starving is how long no piece may come from anybody before all sources are greeted again.
+const starving = 4 * time.Second
+
 // greet says hello to sources that said nothing for long, or good-bye to all once everything is here.
 func (f *Fetcher) greet(now time.Duration) {
 	for _, s := range f.sources {
@@ -89,6 +92,8 @@ func (f *Fetcher) greet(now time.Duration) {
 		case f.Done() && !s.told:
 			s.told = true
 			f.tell(now, s.id, 0, flagReply, 0)
+		case !f.Done() && now >= s.hello && s.heard && now < f.progress+starving:
+			s.hello = now + f.quiet() // it knows us, and chunks come: from whom does not matter
 		case !f.Done() && now >= s.hello:
 			f.tell(now, s.id, 0, flagHello, 0)
 			s.hello = now + f.jitter(min(4*f.cfg.RTT<<min(s.tries, 8), 10*time.Second))
