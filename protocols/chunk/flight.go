@@ -18,6 +18,7 @@ type flight struct {
 	left    int
 	by      *source // who sent the pieces so far
 	mixed   bool    // or several did
+	doubled bool    // its rest was asked of a second source
 	wanted  time.Duration
 	begun   time.Duration // when the first piece came; 0 before
 	bottom  int           // the first piece that came
@@ -81,7 +82,7 @@ func (f *Fetcher) consider(now time.Duration, s *source, offer uint16) {
 			fl.got, fl.left, fl.by, fl.mixed = newBitmap(f.m.pieces(i)), f.m.pieces(i), nil, false
 		}
 		fl.from, fl.wanted, fl.begun, fl.askedAt, fl.rounds, fl.lost, fl.top = s, now, 0, 0, 0, 0, 0
-		fl.asked = newBitmap(fl.got.n)
+		fl.asked, fl.doubled = newBitmap(fl.got.n), false
 		fl.pass, fl.repair = now+f.jitter(f.first.limit(f.cfg.RTT)), protocols.Never
 		flying += int64(fl.left) * PieceSize
 		s.credit--
@@ -101,6 +102,7 @@ func (f *Fetcher) consider(now time.Duration, s *source, offer uint16) {
 	switch {
 	case full || now < s.avoid:
 		f.tell(now, s.id, max(f.first.or(f.cfg.RTT)/2, s.avoid-now), flagReply, offer)
+	case f.endgame(now, s, offer):
 	case f.have.misses(&s.have): // all of it is on its way
 		f.tell(now, s.id, f.first.or(f.cfg.RTT), flagReply, offer)
 		s.credit = 0
@@ -108,6 +110,29 @@ func (f *Fetcher) consider(now time.Duration, s *source, offer uint16) {
 		f.tell(now, s.id, 0, flagReply, offer)
 		s.credit = 0
 	}
+}
+
+// endgameMost is of how many pieces a chunk may lack that is asked of two sources at once.
+const endgameMost = 8
+
+// endgame asks a source that has nothing else to send for the rest of a chunk that another one is
+// sending, once all that is missing is on its way: waiting for the one whose datagrams were lost twice
+// would cost more than a few pieces too many. It reports whether it found one.
+func (f *Fetcher) endgame(now time.Duration, s *source, offer uint16) bool {
+	if f.have.Count()+len(f.flights) < f.m.Chunks() || now < s.avoid {
+		return false
+	}
+	for _, fl := range f.flights {
+		if fl.from == nil || fl.from == s || fl.begun == 0 || fl.doubled || fl.left == 0 || fl.left > endgameMost || !s.have.Has(fl.chunk) || f.solo.Has(fl.chunk) {
+			continue
+		}
+		fl.doubled, fl.before = true, s
+		s.credit = 0
+		f.stats.Rerequests += fl.left
+		f.send(s.id, message{kind: kindWant, offer: offer, wants: []request{fl.request()}}, protocols.Datagram{Message: true})
+		return true
+	}
+	return false
 }
 
 // rarest returns the chunk that the fewest sources have, among those that this one has and nobody is
