@@ -77,6 +77,8 @@ func (n *Node) needs(c *ceremony, i int) (x needs) {
 		return x
 	}
 	if c.given {
+		// Others may have come to an end after all; one of them is asked now and then.
+		x.poll = i == c.polls%len(c.links)
 		return x
 	}
 	x.proposal = leads && !l.knows
@@ -168,7 +170,7 @@ func (n *Node) mine(c *ceremony) []ballotPaper {
 }
 
 func (n *Node) backoff(tries int) time.Duration {
-	d := min(n.cfg.Resend<<min(tries, 10), 30*time.Second)
+	d := min(n.cfg.Resend<<min(tries, 10), 30*time.Second<<max(min(tries-10, 5), 0))
 	return d + time.Duration(n.rng.Int64N(int64(d)/8+1))
 }
 

@@ -224,6 +224,12 @@ func (n *Node) SetEpoch(now time.Duration, epoch uint64, out *protocols.Output) 
 func (n *Node) settle(now time.Duration, out *protocols.Output) {
 	for n.err == nil && n.advance(now) {
 	}
+	for _, c := range n.cers {
+		// Others may be late: what runs here stays to be had.
+		if n.err == nil && c.outcome == Committed && c.proposal.Package.Root == n.Running().Root {
+			n.transfer(c.proposal.Package.Root)
+		}
+	}
 	out.Wake = protocols.Never
 	if n.err != nil {
 		return

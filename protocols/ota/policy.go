@@ -2,6 +2,7 @@ package ota
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/perfgate/perfgate/protocols"
@@ -31,12 +32,23 @@ type Policy struct {
 	MaxSize int64
 }
 
-func (p Policy) authorities() int {
-	seen := map[Authority]bool{}
-	for _, a := range p.Authorities {
-		seen[a] = true
+// authorities is how many distinct ones there are.
+func (p *Policy) authorities() int {
+	const few = 16 // comparing all with all costs less than a map
+	if len(p.Authorities) > few {
+		seen := make(map[Authority]bool, len(p.Authorities))
+		for i := range p.Authorities {
+			seen[p.Authorities[i]] = true
+		}
+		return len(seen)
 	}
-	return len(seen)
+	n := 0
+	for i := range p.Authorities {
+		if !slices.Contains(p.Authorities[:i], p.Authorities[i]) {
+			n++
+		}
+	}
+	return n
 }
 
 func (p Policy) check() (Policy, error) {
