@@ -69,6 +69,14 @@ func (n *Node) State(id ID) (State, Reason) {
 	return Unknown, Ready
 }
 
+// Ceremonies lists the ceremonies that are not forgotten here, oldest first.
+func (n *Node) Ceremonies() (ids []ID) {
+	for _, c := range n.cers {
+		ids = append(ids, c.id)
+	}
+	return ids
+}
+
 // Certificate returns the proposal of a ceremony that was committed, and the votes that prove it.
 func (n *Node) Certificate(id ID) (Proposal, quorum.Certificate, bool) {
 	c := n.find(id)

@@ -111,7 +111,7 @@ func (n *Node) stop(err error) error {
 // begin starts to install the package of a ceremony. The slot that does not run is given up for it.
 func (n *Node) begin(c *ceremony) {
 	spare := &n.rec.slots[1-n.rec.active]
-	n.transfers, n.whole = nil, false
+	n.transfers, n.whole, n.stalled = nil, false, 0
 	n.rec.install, n.rec.phase, n.rec.starts = c.id, Offered, 0
 	if old := *spare; old.Size > 0 {
 		*spare = Package{}
@@ -187,7 +187,8 @@ func (n *Node) advance(now time.Duration) bool {
 				n.stop(err)
 			}
 			return n.err == nil
-		case installing && (c.outcome == Aborted || c.given && c.outcome == Undecided):
+		case installing && (c.outcome == Aborted || c.given && c.outcome == Undecided && p.Coordinator != n.cfg.Self):
+			// The coordinator may have the only copy, and the votes may still come together.
 			n.drop(c)
 			return n.err == nil
 		}
@@ -203,7 +204,7 @@ func (n *Node) advance(now time.Duration) bool {
 	before := n.rec.phase
 	switch n.rec.phase {
 	case Offered:
-		n.fetch(c)
+		n.fetch(now, c)
 	case Fetched:
 		n.verify(c)
 	case Verified:
@@ -269,8 +270,12 @@ func (n *Node) serve(c *ceremony) {
 	}
 }
 
+// patchPatience is how long no piece of a patch may come before the whole package is fetched: it may be
+// that all who had the patch have gone, or have taken the package back.
+const patchPatience = 30 * time.Second
+
 // fetch gets the patch or the whole package.
-func (n *Node) fetch(c *ceremony) {
+func (n *Node) fetch(now time.Duration, c *ceremony) {
 	root, most := c.proposal.Package.Root, c.proposal.Package.Size
 	if n.patched(c) {
 		root, most = c.proposal.Patch.Root, c.proposal.Patch.Size
@@ -286,7 +291,13 @@ func (n *Node) fetch(c *ceremony) {
 		n.fallBack(c)
 		return
 	}
+	if pieces := f.Stats().Pieces; pieces != n.pieces || n.stalled == 0 {
+		n.pieces, n.stalled = pieces, now+patchPatience
+	}
 	if !f.Done() {
+		if now >= n.stalled && n.patched(c) {
+			n.fallBack(c)
+		}
 		return
 	}
 	if m, ok := f.Manifest(); !ok || m.Size() != most {

@@ -74,6 +74,8 @@ type Node struct {
 	strays    []stray
 	transfers []*chunk.Fetcher
 	whole     bool // a patch failed: fetch the whole package
+	pieces    int  // of the patch that came
+	stalled   time.Duration
 	trial     time.Duration
 	polled    time.Duration
 	err       error
@@ -224,11 +226,8 @@ func (n *Node) SetEpoch(now time.Duration, epoch uint64, out *protocols.Output) 
 func (n *Node) settle(now time.Duration, out *protocols.Output) {
 	for n.err == nil && n.advance(now) {
 	}
-	for _, c := range n.cers {
-		// Others may be late: what runs here stays to be had.
-		if n.err == nil && c.outcome == Committed && c.proposal.Package.Root == n.Running().Root {
-			n.transfer(c.proposal.Package.Root)
-		}
+	if n.err == nil && len(n.cers) > 0 && n.Running().Size > 0 {
+		n.transfer(n.Running().Root) // others may be late: what runs here stays to be had
 	}
 	out.Wake = protocols.Never
 	if n.err != nil {

@@ -45,17 +45,21 @@ type otaRun struct {
 	epoch   uint64                  // of the world
 	certify map[[32]byte]ota.ID     // by state before
 	known   map[ota.ID]ota.Proposal // with a certificate
-	back    map[ota.Package]bool    // that somebody took back
-	started []bool                  // whether a peer started anew since its package last changed
+	by      map[ota.Package]ota.Proposal
+	back    map[ota.Package]bool // that somebody took back
+	started []bool               // whether a peer started anew since its package last changed
 }
 
 const otaChunk = 1 << 10
 
 func otaContent(r *Run, v ota.Version, flavour uint64) []byte {
 	rng := rand.New(rand.NewPCG(r.Seed, forOTAContent<<32|uint64(v.Minor)<<8|flavour))
-	b := make([]byte, 3000+rng.IntN(6000))
+	b := make([]byte, 1500+rng.IntN(4000))
 	for i := range b {
 		b[i] = byte(rng.Uint32())
+	}
+	if v.Minor > 0 {
+		b = append(b, otaContent(r, ota.Version{Major: 1}, 0)...)
 	}
 	return b
 }
@@ -66,7 +70,7 @@ func playOTA(r *Run) error {
 	w := &otaRun{
 		Run: r, ids: r.Cast.IDs(size), nodes: make([]*ota.Node, size), running: make([]ota.Package, size), before: make([]ota.Package, size),
 		floor: make([]ota.Version, size), epoch: 10, certify: map[[32]byte]ota.ID{}, known: map[ota.ID]ota.Proposal{},
-		back: map[ota.Package]bool{}, started: make([]bool, size),
+		by: map[ota.Package]ota.Proposal{}, back: map[ota.Package]bool{}, started: make([]bool, size),
 	}
 	group, err := quorum.NewGroup([32]byte{byte(r.Seed)}, w.ids)
 	if err != nil {
@@ -242,7 +246,7 @@ func (w *otaRun) propose(rng *rand.Rand, i int, v ota.Version) {
 		if patched {
 			// Half of a patch: whoever gets it falls back to the whole package.
 			o.Patch = o.Content[:len(o.Content)/2]
-			if base, err := n.Content(); err == nil && len(base)%2 == 0 {
+			if base, err := n.Content(); err == nil && rng.IntN(16) == 0 { // making one takes longer than the run
 				if d, err := ota.Delta(base, o.Content); err == nil {
 					o.Patch = d
 				}
@@ -274,8 +278,10 @@ func (w *otaRun) check() error {
 		if n == nil {
 			continue
 		}
-		if err := w.certified(n); err != nil {
-			return fmt.Errorf("peer %d: %w", i, err)
+		for _, id := range n.Ceremonies() {
+			if err := w.certified(n, id); err != nil {
+				return fmt.Errorf("peer %d: %w", i, err)
+			}
 		}
 		if id, phase := n.Installing(); phase == ota.RolledBack {
 			// It may have come and gone within one step.
@@ -297,7 +303,7 @@ func (w *otaRun) check() error {
 
 // changed looks whether a peer may run another package than a moment ago.
 func (w *otaRun) changed(i int, n *ota.Node, now ota.Package) error {
-	id, phase := n.Installing()
+	_, phase := n.Installing()
 	if now == w.before[i] && w.floor[i] == w.running[i].Version {
 		switch {
 		case phase != ota.RolledBack:
@@ -308,7 +314,7 @@ func (w *otaRun) changed(i int, n *ota.Node, now ota.Package) error {
 		w.back[w.running[i]] = true
 		return nil
 	}
-	p, ok := w.known[id]
+	p, ok := w.by[now]
 	switch {
 	case !ok:
 		return fmt.Errorf("activated without a certificate, in phase %v", phase)
@@ -328,10 +334,9 @@ func (w *otaRun) changed(i int, n *ota.Node, now ota.Package) error {
 	return nil
 }
 
-// certified takes down the certificate of what a peer installs. Another one of the same state may come
+// certified takes down a certificate that a peer has. Another one of the same state may come
 // only after the first has expired, or after somebody took its package back and needs a newer one.
-func (w *otaRun) certified(n *ota.Node) error {
-	id, _ := n.Installing()
+func (w *otaRun) certified(n *ota.Node, id ota.ID) error {
 	if _, ok := w.known[id]; ok {
 		return nil
 	}
@@ -348,6 +353,6 @@ func (w *otaRun) certified(n *ota.Node) error {
 			return fmt.Errorf("certificates for %v (%d to %d) and %v (%d to %d) on one state", other, q.Activation, q.Expiry, id, p.Activation, p.Expiry)
 		}
 	}
-	w.certify[p.Prestate], w.known[id] = id, p
+	w.certify[p.Prestate], w.known[id], w.by[p.Package] = id, p, p
 	return nil
 }
