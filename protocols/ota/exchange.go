@@ -27,6 +27,9 @@ func (n *Node) handle(now time.Duration, from int, m *message) error {
 		if slices.ContainsFunc(n.rec.past, func(p passed) bool { return p.id == m.id }) {
 			return nil // through, and without anything left to say
 		}
+		if m.kind == kindStatus && m.flags&knowsProposal == 0 {
+			return nil // neither side knows it: answering would never end
+		}
 		if m.kind != kindProposal {
 			n.strays = append(n.strays, stray{from, m.id})
 			return nil
