@@ -201,6 +201,9 @@ func (n *Node) advance(now time.Duration) bool {
 		n.rec.phase = 0
 		return true
 	}
+	if n.rec.phase < Activated && c.outcome == Undecided && c.given && n.next() {
+		return true // what was committed meanwhile goes before what was given up
+	}
 	before := n.rec.phase
 	switch n.rec.phase {
 	case Offered:

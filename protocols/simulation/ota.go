@@ -181,7 +181,7 @@ func (w *otaRun) calm() error {
 		for _, id := range w.names() {
 			p := w.known[id]
 			open := w.epoch >= p.Activation && w.epoch < p.Expiry && p.Prestate == ota.Prestate(w.running[i]) && p.Package.Version.Compare(w.floor[i]) > 0
-			if st, _ := n.State(id); open && st != ota.Unknown && w.had(p) {
+			if st, _ := n.State(id); open && st != ota.Unknown && w.had(p) && w.proven(id) {
 				_, phase := n.Installing()
 				return fmt.Errorf("peer %d runs %v at epoch %d and never activated %v, committed for %d to %d (there: %v, %v)",
 					i, w.running[i].Version, w.epoch, p.Package.Version, p.Activation, p.Expiry, st, phase)
@@ -197,6 +197,17 @@ func (w *otaRun) calm() error {
 func (w *otaRun) had(p ota.Proposal) bool {
 	for i, n := range w.nodes {
 		if id, phase := n.Installing(); id == p.ID() && phase >= ota.Staged && phase <= ota.Confirmed || w.running[i] == p.Package {
+			return true
+		}
+	}
+	return false
+}
+
+// proven reports whether somebody still has the certificate. A ceremony that is through gives way to
+// newer ones.
+func (w *otaRun) proven(id ota.ID) bool {
+	for _, n := range w.nodes {
+		if _, _, ok := n.Certificate(id); ok {
 			return true
 		}
 	}
@@ -306,7 +317,7 @@ func (w *otaRun) changed(i int, n *ota.Node, now ota.Package) error {
 	_, phase := n.Installing()
 	if now == w.before[i] && w.floor[i] == w.running[i].Version {
 		switch {
-		case phase != ota.RolledBack:
+		case phase == ota.Activated || phase == ota.Confirmed: // it may have begun with the next one already
 			return fmt.Errorf("back to the one before in phase %v", phase)
 		case w.health(i, w.running[i]) == ota.Good && w.cfg.Starts > 4:
 			return fmt.Errorf("rolled back though it was healthy")
