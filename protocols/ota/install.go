@@ -116,12 +116,19 @@ func (n *Node) begin(c *ceremony) {
 	if old := *spare; old.Size > 0 {
 		*spare = Package{}
 		n.save()
-		if n.err == nil && old.Root != n.Running().Root && old.Root != c.proposal.Package.Root {
+		if n.err == nil && old.Root != n.Running().Root && !n.wanted(old.Root) {
 			if err := chunk.Discard(n.store, old.Root); err != nil {
 				n.stop(err)
 			}
 		}
 	}
+}
+
+// wanted reports whether a ceremony that is not lost is about a package: then this may be the only copy.
+func (n *Node) wanted(root chunk.Root) bool {
+	return slices.ContainsFunc(n.cers, func(c *ceremony) bool {
+		return c.outcome != Aborted && c.proposal.Package.Root == root && c.proposal.Package.Version.Compare(n.rec.floor) > 0
+	})
 }
 
 // drop ends an installation that did not come to its activation.
@@ -180,6 +187,9 @@ func (n *Node) advance(now time.Duration) bool {
 				n.drop(c)
 			} else {
 				n.save()
+				if slots := n.rec.slots; !n.wanted(p.Package.Root) && p.Package.Root != slots[0].Root && p.Package.Root != slots[1].Root {
+					n.discard(c)
+				}
 			}
 			return n.err == nil
 		case c.outcome == Undecided && !c.given && now >= c.began+n.policy.Timeout:
