@@ -2,5 +2,5 @@ package simulation
 
 // Worlds returns every world, in order of name.
 func Worlds() []*World {
-	return []*World{}
+	return []*World{epochWorld()}
 }
