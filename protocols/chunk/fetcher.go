@@ -81,6 +81,7 @@ func NewFetcher(cfg Config, root Root, m *Manifest, store protocols.Store, rng *
 	if err := f.restore(); err != nil {
 		return nil, fmt.Errorf("create fetcher of %v: %w", root, err)
 	}
+	f.server.scatter = f.Done()
 	return f, nil
 }
 
