@@ -120,7 +120,7 @@ func (e *estimate) limit(guess time.Duration) time.Duration {
 	if e.mean == 0 {
 		return 3 * guess
 	}
-	return e.mean + 4*e.dev + 10*time.Millisecond
+	return max(e.mean+6*e.dev+10*time.Millisecond, 50*time.Millisecond)
 }
 
 func (e *estimate) or(guess time.Duration) time.Duration {

@@ -18,6 +18,7 @@ type source struct {
 	credit int           // what is left of its offer
 	until  time.Duration // when the offer lapses
 	avoid  time.Duration // nothing is wanted from it before
+	last   time.Duration // when its last piece came
 	told   bool          // that we have everything
 	stash  []byte        // its last offer or account, as long as the manifest is not known
 	at     int           // where the stash begins
@@ -80,6 +81,7 @@ func NewFetcher(cfg Config, root Root, m *Manifest, store protocols.Store, rng *
 	if err := f.restore(); err != nil {
 		return nil, fmt.Errorf("create fetcher of %v: %w", root, err)
 	}
+	f.server.scatter = f.Done()
 	return f, nil
 }
 
@@ -175,7 +177,7 @@ func (f *Fetcher) handle(now time.Duration, from protocols.PeerID, m *message) e
 			return err
 		}
 		if m.flags&flagHello != 0 {
-			f.tell(now, from, 0, flagReply)
+			f.tell(now, from, 0, flagReply, 0)
 		}
 		return nil
 	case kindAsk, kindWant:
@@ -188,12 +190,15 @@ func (f *Fetcher) handle(now time.Duration, from protocols.PeerID, m *message) e
 	switch m.kind {
 	case kindOffer:
 		f.learn(s, m.first, m.bits)
-		s.credit, s.until = min(m.credit, maxWanted), now+f.cfg.RTT*5
+		if now >= s.until {
+			s.credit = 0
+		}
+		s.credit, s.until = min(s.credit+m.credit, f.cfg.PerPeer), now+f.cfg.RTT*5
 		if f.m == nil {
 			f.askFor(now, topLevel, 0)
 		}
 		s.told = f.Done() && s.told
-		f.consider(now, s, true)
+		f.consider(now, s, m.offer)
 	case kindPiece:
 		return f.piece(now, s, m)
 	case kindPage:

@@ -11,6 +11,7 @@ import (
 type flight struct {
 	chunk   int
 	from    *source // nil when it is free to be asked of another one
+	before  *source // who was asked in vain; it may have been slow only
 	buf     []byte
 	got     Bitmap // pieces
 	asked   Bitmap // pieces that were asked for again
@@ -52,16 +53,17 @@ func (f *Fetcher) maxWindow() int64 {
 	return max(w, 2*int64(f.m.chunk))
 }
 
-// consider asks a source for chunks, as many as it offered and the window allows. If there are none it
-// says so, when answer is set: the source may then offer to somebody else.
-func (f *Fetcher) consider(now time.Duration, s *source, answer bool) {
+// consider asks a source for chunks, as many as it offered and the window allows; what is left of the
+// offer is for when the window opens. It answers the offer of a number, if that is not 0, also when it
+// wants nothing: the source may then offer to somebody else.
+func (f *Fetcher) consider(now time.Duration, s *source, offer uint16) {
 	if f.m == nil {
 		return
 	}
 	var wants []request
 	flying := f.inFlight()
 	full := false
-	for s.credit > 0 && now < s.until && now >= s.avoid && f.failed == nil {
+	for s.credit > 0 && len(wants) < maxWanted && now < s.until && now >= s.avoid && f.failed == nil {
 		if full = flying > 0 && flying+int64(f.m.chunk) > min(f.window, f.maxWindow()); full {
 			break
 		}
@@ -90,22 +92,21 @@ func (f *Fetcher) consider(now time.Duration, s *source, answer bool) {
 		}
 	}
 	if len(wants) > 0 {
-		f.send(s.id, message{kind: kindWant, wants: wants}, protocols.Datagram{Message: true})
+		f.send(s.id, message{kind: kindWant, offer: offer, wants: wants}, protocols.Datagram{Message: true})
 		return
 	}
-	if !answer {
+	if offer == 0 {
 		return
 	}
 	switch {
 	case full || now < s.avoid:
+		f.tell(now, s.id, max(f.first.or(f.cfg.RTT)/2, s.avoid-now), flagReply, offer)
+	case f.have.misses(&s.have): // all of it is on its way
+		f.tell(now, s.id, f.first.or(f.cfg.RTT), flagReply, offer)
 		s.credit = 0
-		f.tell(now, s.id, max(f.first.or(f.cfg.RTT)/2, s.avoid-now), flagReply)
-	case f.have.misses(&s.have):
-		s.credit = 0
-		f.tell(now, s.id, f.first.or(f.cfg.RTT), flagReply) // all of it is on its way
 	default:
+		f.tell(now, s.id, 0, flagReply, offer)
 		s.credit = 0
-		f.tell(now, s.id, 0, flagReply)
 	}
 }
 
@@ -159,8 +160,9 @@ func (f *Fetcher) piece(now time.Duration, s *source, m *message) error {
 		return fmt.Errorf("receive piece %d of chunk %d from %v: out of bounds: %w", m.piece, m.chunk, s.id, protocols.ErrVerification)
 	}
 	f.stats.Downloaded += int64(len(m.data))
-	fl := f.flying[m.chunk]
-	if fl == nil || fl.from != s || fl.got.Has(m.piece) {
+	fl, last := f.flying[m.chunk], s.last
+	s.last = now
+	if fl == nil || fl.from != s && (fl.before != s || f.solo.Has(m.chunk)) || fl.got.Has(m.piece) {
 		f.stats.Duplicates++
 		return nil
 	}
@@ -174,7 +176,7 @@ func (f *Fetcher) piece(now time.Duration, s *source, m *message) error {
 		fl.mixed = true
 	}
 	if fl.begun == 0 {
-		if fl.rounds == 0 {
+		if fl.rounds == 0 && last <= fl.wanted { // else it was busy with what we wanted before
 			f.first.observe(now - fl.wanted)
 		}
 		fl.begun, fl.bottom = now, m.piece
@@ -251,15 +253,18 @@ func (f *Fetcher) expire(now time.Duration, fl *flight) {
 		return
 	}
 	if now >= fl.pass {
+		if late := fl.from.last + f.first.limit(f.cfg.RTT); fl.begun == 0 && now < late {
+			fl.pass = late + f.jitter(time.Millisecond) // it is busy with what we wanted before
+			return
+		}
 		if fl.begun == 0 {
 			// Nothing came of it: the want was lost, or dropped by a peer that has too much to do.
-			fl.rounds++
-			if fl.rounds >= 2 {
+			if fl.rounds++; fl.rounds >= maxRounds {
 				f.drop(now, fl)
 				return
 			}
 			f.stats.Rerequests += fl.left
-			fl.pass = now + f.jitter(f.first.limit(f.cfg.RTT))
+			fl.pass = now + f.jitter(f.first.limit(f.cfg.RTT))<<fl.rounds
 			f.send(fl.from.id, message{kind: kindWant, wants: []request{fl.request()}}, protocols.Datagram{Again: true})
 			return
 		}
@@ -292,7 +297,7 @@ func (f *Fetcher) expire(now time.Duration, fl *flight) {
 func (f *Fetcher) drop(now time.Duration, fl *flight) {
 	fl.from.avoid = now + f.first.limit(f.cfg.RTT)
 	fl.from.credit = 0
-	fl.from = nil
+	fl.from, fl.before = nil, fl.from
 }
 
 // land verifies a chunk that is all there and stores it.

@@ -24,8 +24,8 @@ func (f *Fetcher) send(to protocols.PeerID, m message, d protocols.Datagram) {
 
 // tell says to a peer what we have and, as long as that is not all, that we want to be offered more
 // after a wait.
-func (f *Fetcher) tell(now time.Duration, to protocols.PeerID, wait time.Duration, flags byte) {
-	m := message{kind: kindHave, flags: flags, wait: wait, held: f.have.Count()}
+func (f *Fetcher) tell(now time.Duration, to protocols.PeerID, wait time.Duration, flags byte, offer uint16) {
+	m := message{kind: kindHave, offer: offer, flags: flags, wait: wait, held: f.have.Count()}
 	if !f.Done() {
 		m.flags |= flagWants
 	}
@@ -60,7 +60,7 @@ func (f *Fetcher) emit(now time.Duration, out *protocols.Output) {
 	}
 	for _, s := range f.sources {
 		if s.credit > 0 {
-			f.consider(now, s, false)
+			f.consider(now, s, 0)
 		}
 	}
 	if f.m != nil && !f.m.complete() {
@@ -88,9 +88,9 @@ func (f *Fetcher) greet(now time.Duration) {
 		switch {
 		case f.Done() && !s.told:
 			s.told = true
-			f.tell(now, s.id, 0, flagReply)
+			f.tell(now, s.id, 0, flagReply, 0)
 		case !f.Done() && now >= s.hello:
-			f.tell(now, s.id, 0, flagHello)
+			f.tell(now, s.id, 0, flagHello, 0)
 			s.hello = now + f.jitter(min(4*f.cfg.RTT<<min(s.tries, 8), 10*time.Second))
 			s.tries++
 		}

@@ -89,6 +89,7 @@ type swarm struct {
 	m     *Manifest
 	data  []byte
 	nodes []*node
+	probe func(now time.Duration)
 }
 
 func newSwarm(tb testing.TB, opts simnet.Options, cfg func(i int) Config, data []byte, chunk, fetchers int) *swarm {
@@ -142,7 +143,12 @@ func (w *swarm) run(tb testing.TB, limit time.Duration) time.Duration {
 			out.Wake = n.Deadline()
 		})
 	}
-	w.net.Run(limit, nil)
+	w.net.Run(limit, func() bool {
+		if w.probe != nil {
+			w.probe(w.net.Now())
+		}
+		return false
+	})
 	last := time.Duration(0)
 	for i := 1; i < len(w.nodes); i++ {
 		if !w.fetcher(i).Done() {

@@ -10,14 +10,14 @@ import (
 
 // The kinds of message, each the body of one envelope. Numbers are little-endian.
 //
-//	have   1, flags (1), wait in ms (2), held (4), first (4), bits     what I have; with flagWants: offer me more after the wait
-//	offer  2, credit (2), first (4), bits                              what you may ask me for, so many chunks of it
-//	want   3, then for each chunk: chunk (4), length (1), piece bits   no bits: all pieces
+//	have   1, offer (2), flags (1), wait in ms (2), held (4), first (4), bits   what I have; with flagWants: offer me more after the wait
+//	offer  2, offer (2), credit (2), first (4), bits     what you may ask me for, so many chunks of it
+//	want   3, offer (2), then for each chunk: chunk (4), length (1), piece bits   no bits: all pieces
 //	piece  4, chunk (4), piece (1), data
 //	ask    5, level (1), page (4)                                      level 255: the top page
 //	page   6, level (1), page (4), size (8), size of chunk (4), hashes (32 each)
 //
-// Bits say which of the chunks from first, or of the pieces from 0, are meant: bit i of byte j is number
+// The number of the offer that is answered is 0 where none is. Bits say which of the chunks from first, or of the pieces from 0, are meant: bit i of byte j is number
 // 8j+i. Their last byte is not zero.
 const (
 	kindHave byte = iota + 1
@@ -46,6 +46,7 @@ type request struct {
 
 type message struct {
 	kind   byte
+	offer  uint16
 	flags  byte
 	wait   time.Duration
 	held   int
@@ -68,13 +69,15 @@ func (m *message) append(dst []byte) []byte {
 	dst = append(dst, m.kind)
 	switch m.kind {
 	case kindHave:
-		dst = le.AppendUint16(append(dst, m.flags), uint16(min(m.wait/time.Millisecond, 65535)))
+		dst = le.AppendUint16(append(le.AppendUint16(dst, m.offer), m.flags), uint16(min(m.wait/time.Millisecond, 65535)))
 		dst = le.AppendUint32(le.AppendUint32(dst, uint32(m.held)), uint32(m.first))
 		dst = append(dst, m.bits...)
 	case kindOffer:
-		dst = le.AppendUint32(le.AppendUint16(dst, uint16(m.credit)), uint32(m.first))
+		dst = le.AppendUint16(le.AppendUint16(dst, m.offer), uint16(m.credit))
+		dst = le.AppendUint32(dst, uint32(m.first))
 		dst = append(dst, m.bits...)
 	case kindWant:
+		dst = le.AppendUint16(dst, m.offer)
 		for _, w := range m.wants {
 			dst = append(le.AppendUint32(dst, uint32(w.chunk)), byte(len(w.bits)))
 			dst = append(dst, w.bits...)
@@ -107,20 +110,26 @@ func parse(b []byte) (m message, err error) {
 	m.kind, b = b[0], b[1:]
 	switch m.kind {
 	case kindHave:
-		if len(b) < 11 {
+		if len(b) < 13 {
 			return bad("cut short")
 		}
+		m.offer, b = le.Uint16(b), b[2:]
 		m.flags, m.wait = b[0], time.Duration(le.Uint16(b[1:]))*time.Millisecond
 		m.held, m.first, m.bits = int(le.Uint32(b[3:])), int(le.Uint32(b[7:])), b[11:]
 		if m.flags&^flagMask != 0 {
 			return bad("unknown flags")
 		}
 	case kindOffer:
-		if len(b) < 6 {
+		if len(b) < 8 {
 			return bad("cut short")
 		}
+		m.offer, b = le.Uint16(b), b[2:]
 		m.credit, m.first, m.bits = int(le.Uint16(b)), int(le.Uint32(b[2:])), b[6:]
 	case kindWant:
+		if len(b) < 2 {
+			return bad("cut short")
+		}
+		m.offer, b = le.Uint16(b), b[2:]
 		for len(b) > 0 {
 			if len(b) < 5 || len(b) < 5+int(b[4]) || int(b[4]) > (maxPieces+7)/8 || len(m.wants) == maxWanted {
 				return bad("want cut short or too long")

@@ -8,22 +8,33 @@ import (
 	"github.com/perfgate/perfgate/protocols"
 )
 
+// minAccept bounds how much more is offered than can be sent, in the hope that not all of it is taken.
+const minAccept = 0.5
+
 // silentOffers is how many offers without an answer end the dealing with a peer, until it speaks.
 const silentOffers = 6
 
-// answered notes that a client reacted to its offer, by asking for something or not.
-func (s *Server) answered(now time.Duration, c *client, taken bool) {
-	if c.offered == 0 {
+// answered notes that a client reacted to an offer, by asking for so many chunks. What it did not take
+// is free for others.
+func (s *Server) answered(now time.Duration, c *client, number uint16, taken int) {
+	at := slices.IndexFunc(c.grants, func(g grant) bool { return g.number == number })
+	if at < 0 {
 		return
 	}
-	s.rtt.observe(now - c.offered)
-	c.offered = 0
-	if taken {
-		s.accept += (1 - s.accept) / 16
-		return
+	s.rtt.observe(now - c.grants[at].at)
+	s.settle(c, at, float64(min(taken, c.grants[at].chunks)))
+}
+
+// settle closes an offer of which so many chunks were taken.
+func (s *Server) settle(c *client, at int, taken float64) {
+	g := c.grants[at]
+	s.accept = max(s.accept+(taken/float64(g.chunks)-s.accept)/16, minAccept)
+	c.credit -= g.chunks
+	s.open -= int64(g.chunks) * int64(s.m.chunk)
+	c.grants = slices.Delete(c.grants, at, at+1)
+	if len(c.grants) == 0 {
+		s.release(c)
 	}
-	s.accept = max(s.accept-s.accept/16, 1./16)
-	s.release(c)
 }
 
 // release takes back what is left of an offer.
@@ -31,7 +42,7 @@ func (s *Server) release(c *client) {
 	if s.m != nil {
 		s.open -= int64(c.credit) * int64(s.m.chunk)
 	}
-	c.credit = 0
+	c.credit, c.grants = 0, c.grants[:0]
 	for _, i := range c.promise {
 		s.promise[i]--
 	}
@@ -39,7 +50,7 @@ func (s *Server) release(c *client) {
 }
 
 // patience is how long an offer stands.
-func (s *Server) patience() time.Duration { return 2*s.rtt.limit(s.cfg.RTT) + 100*time.Millisecond }
+func (s *Server) patience() time.Duration { return s.rtt.limit(s.cfg.RTT) }
 
 // offer makes offers until the uplink has enough to do for a round trip, and returns when to look again.
 func (s *Server) offer(now time.Duration, out *protocols.Output) time.Duration {
@@ -49,62 +60,74 @@ func (s *Server) offer(now time.Duration, out *protocols.Output) time.Duration {
 	}
 	for _, c := range s.clients {
 		if c.credit > 0 {
-			if now-max(c.offered, 0) >= s.patience() && c.offered > 0 {
-				c.silent++
-				c.offered = 0
-				s.accept = max(s.accept-s.accept/16, 1./16)
-				c.hold = now + s.patience()<<min(c.silent, 6)
-				s.release(c)
-				if c.silent >= silentOffers {
-					c.wants = false
-				}
-			} else if c.offered == 0 && now >= c.hold {
-				s.release(c) // it took some of it, and then nothing more
-			}
+			s.expire(now, c)
 		}
 	}
 	if s.have.Count() == 0 {
 		return wake
 	}
 	chunk := int64(s.m.chunk)
-	target := s.cfg.Uplink.room(s.rtt.or(s.cfg.RTT)*5/4+20*time.Millisecond) + chunk
-	var eligible []*client
+	s.adapt(now)
+	target := s.cfg.Uplink.room(time.Duration(s.ahead*float64(s.rtt.or(s.cfg.RTT)))+20*time.Millisecond) + chunk
+	free := func() float64 { return float64(target-s.queued) - float64(s.open)*s.accept }
+	for free() >= float64(chunk) {
+		// Whose turn it is: first those without an open offer.
+		var next *client
+		rest := 0
+		for _, c := range s.clients {
+			if !c.wants || c.credit+c.queued >= s.cfg.PerPeer || c.credit == 0 && c.hold > now || !c.have.misses(s.have) {
+				if c.wants && c.credit == 0 && c.hold > now {
+					wake = min(wake, c.hold)
+				}
+				continue
+			}
+			if c.credit == 0 {
+				rest++
+			}
+			if next == nil || (next.credit > 0) != (c.credit > 0) && c.credit == 0 || (next.credit > 0) == (c.credit > 0) && c.turn < next.turn {
+				next = c
+			}
+		}
+		if next == nil {
+			break
+		}
+		credit := int(free() / float64(chunk) / s.accept)
+		if next.credit == 0 {
+			credit /= rest
+		}
+		s.propose(now, next, max(1, min(credit, s.cfg.PerPeer-next.credit-next.queued)), out)
+	}
 	for _, c := range s.clients {
 		if c.credit > 0 {
-			wake = min(wake, max(c.hold, c.offered+s.patience()))
+			wake = min(wake, c.grants[0].at+s.patience())
 		}
-		if !c.wants || c.credit > 0 || c.queued >= s.cfg.PerPeer || !c.have.misses(s.have) {
-			continue
-		}
-		if c.hold > now {
-			wake = min(wake, c.hold)
-			continue
-		}
-		eligible = append(eligible, c)
-	}
-	if len(eligible) == 0 {
-		return wake
-	}
-	slices.SortFunc(eligible, func(a, b *client) int {
-		switch {
-		case a.turn < b.turn:
-			return -1
-		case a.turn > b.turn:
-			return 1
-		}
-		return 0
-	})
-	for i, c := range eligible {
-		free := float64(target-s.queued) - float64(s.open)*s.accept
-		if free < float64(chunk) {
-			return wake // something on its way will make room
-		}
-		rest := len(eligible) - i
-		credit := max(1, min(int(free/float64(chunk)/s.accept)/rest, maxWanted))
-		s.propose(now, c, credit, out)
-		wake = min(wake, now+s.patience())
 	}
 	return wake
+}
+
+// adapt offers further ahead when the uplink has run dry although offers are open, and less far as long
+// as there is always something to send.
+func (s *Server) adapt(now time.Duration) {
+	switch {
+	case s.cfg.Uplink == nil || now < s.dry:
+		return
+	case len(s.jobs) > 1:
+		s.ahead = max(s.ahead-0.01, 1)
+	case len(s.jobs) == 0 && s.open > 0 && s.cfg.Uplink.free < now:
+		s.ahead = min(s.ahead+0.1, 2)
+	}
+	s.dry = now + s.rtt.or(s.cfg.RTT)/8
+}
+
+// expire takes back offers to which there was no answer.
+func (s *Server) expire(now time.Duration, c *client) {
+	for len(c.grants) > 0 && now >= c.grants[0].at+s.patience() {
+		if c.silent++; c.silent > 1 { // one is lost now and then
+			c.hold = now + s.patience()<<min(c.silent, 6)
+		}
+		c.wants = c.wants && c.silent < silentOffers
+		s.settle(c, 0, 0)
+	}
 }
 
 // propose offers a client so many chunks.
@@ -125,7 +148,11 @@ func (s *Server) propose(now time.Duration, c *client, credit int, out *protocol
 	if m.bits == nil {
 		m.bits = s.have.appendSpan(nil, m.first)
 	}
-	c.turn, c.credit, c.offered, c.hold = s.turn, credit, max(now, 1), now+s.patience()
+	s.number = max(s.number+1, 1)
+	m.offer = s.number
+	c.turn = s.turn
+	c.credit += credit
+	c.grants = append(c.grants, grant{s.number, now, credit})
 	s.turn++
 	s.open += int64(credit) * int64(s.m.chunk)
 	s.stats.Offers++
@@ -171,13 +198,13 @@ func (s *Server) scattered(c *client, first, count int) []byte {
 
 // Flush sends what is due: offers, pages of the manifest, pieces.
 func (s *Server) Flush(now time.Duration, out *protocols.Output) {
-	s.wake = s.offer(now, out)
-	for len(s.repairs)+len(s.jobs) > 0 {
-		if !s.cfg.Uplink.ready(now) {
-			s.wake = min(s.wake, s.cfg.Uplink.at()-burst/2)
-			break
-		}
+	// Sending makes room for offers.
+	for len(s.repairs)+len(s.jobs) > 0 && s.cfg.Uplink.ready(now) {
 		s.transmit(now, out)
+	}
+	s.wake = s.offer(now, out)
+	if len(s.repairs)+len(s.jobs) > 0 {
+		s.wake = min(s.wake, s.cfg.Uplink.at()-burst/2)
 	}
 }
 

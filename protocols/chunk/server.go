@@ -37,11 +37,18 @@ type client struct {
 	wants   bool
 	hold    time.Duration // is not offered to before
 	turn    uint64        // who was served longest ago is next
-	credit  int           // chunks of the offer that is open
-	offered time.Duration
-	promise []int // chunks of the offer, where it was scattered
-	silent  int   // offers without an answer since it last spoke
-	queued  int   // chunks
+	credit  int           // chunks of the offers that are open
+	grants  []grant       // these offers, oldest first
+	promise []int         // chunks of the offer, where it was scattered
+	silent  int           // offers without an answer since it last spoke
+	queued  int           // chunks
+}
+
+// A grant is an offer without an answer.
+type grant struct {
+	number uint16
+	at     time.Duration
+	chunks int
 }
 
 // A job is a chunk to send, or pieces of one.
@@ -76,6 +83,9 @@ type Server struct {
 	turn    uint64
 	rtt     estimate
 	accept  float64 // share of offers that are taken up
+	ahead   float64 // how many round trips' worth is offered ahead: more where the uplink ran dry
+	dry     time.Duration
+	number  uint16 // of the last offer
 	wake    time.Duration
 	stats   *Stats
 }
@@ -99,7 +109,7 @@ func NewServer(cfg Config, m *Manifest, content Content, rng *rand.Rand) (*Serve
 
 func newServer(cfg Config, root Root, content Content, rng *rand.Rand, stats *Stats) *Server {
 	return &Server{
-		cfg: cfg, root: root, content: content, rng: rng, stats: stats, accept: 1,
+		cfg: cfg, root: root, content: content, rng: rng, stats: stats, accept: 1, ahead: 1.25,
 		index: map[protocols.PeerID]*client{}, turn: 1 << 32, wake: protocols.Never,
 	}
 }
@@ -146,7 +156,7 @@ func (s *Server) handle(now time.Duration, from protocols.PeerID, m *message) er
 	s.wake = 0
 	switch m.kind {
 	case kindHave:
-		s.answered(now, c, false)
+		s.answered(now, c, m.offer, 0)
 		c.wants, c.hold = m.flags&flagWants != 0, now+m.wait
 		if s.m != nil {
 			c.have.setSpan(m.first, m.bits)
@@ -166,7 +176,7 @@ func (s *Server) handle(now time.Duration, from protocols.PeerID, m *message) er
 		if s.m == nil {
 			return nil
 		}
-		s.answered(now, c, true)
+		s.answered(now, c, m.offer, len(m.wants))
 		for i := range m.wants {
 			if err := s.want(c, &m.wants[i]); err != nil {
 				return err
@@ -220,13 +230,6 @@ func (s *Server) want(c *client, w *request) error {
 	}
 	if len(s.jobs)+len(s.repairs) >= s.cfg.Queue || c.queued >= s.cfg.PerPeer || j.left == 0 {
 		return nil
-	}
-	if c.credit > 0 && !j.again {
-		c.credit--
-		s.open -= int64(s.m.chunk)
-		if c.credit == 0 {
-			s.release(c)
-		}
 	}
 	c.queued++
 	c.have.set(w.chunk)

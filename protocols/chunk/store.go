@@ -151,3 +151,30 @@ func (f *Fetcher) AppendState(dst []byte) []byte {
 	}
 	return le.AppendUint64(dst, uint64(f.stats.Offers)<<32|uint64(f.stats.Wants))
 }
+
+// Import puts a content into a store as a Fetcher of its root would leave it, and returns its manifest.
+func Import(store protocols.Store, content []byte, chunkSize int) (*Manifest, error) {
+	m, err := NewManifest(content, chunkSize)
+	if err != nil {
+		return nil, err
+	}
+	f := Fetcher{root: m.root}
+	for i := range m.Chunks() {
+		if err := store.Write(f.chunkName(i), content[i*chunkSize:i*chunkSize+m.Length(i)]); err != nil {
+			return nil, fmt.Errorf("import %v: %w", m.root, err)
+		}
+	}
+	for l := range m.levels {
+		for p := range m.known[l].n {
+			level := l
+			if l == len(m.levels)-1 {
+				level = topLevel
+			}
+			b := (&message{kind: kindPage, level: level, page: p, size: m.size, length: m.chunk, hashes: m.page(l, p)}).append(nil)
+			if err := store.Write(f.pageName(level, p), b); err != nil {
+				return nil, fmt.Errorf("import %v: %w", m.root, err)
+			}
+		}
+	}
+	return m, nil
+}
