@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/perfgate/perfgate/protocols/ota"
 )
 
 // A packer makes of a new release what is sent to who has the old one, and the new one of that.
@@ -15,13 +16,21 @@ type packer struct {
 	open func(old, packed []byte) ([]byte, error)
 }
 
-// dictionary compresses with the whole old release as what came before.
-func dictionary(level zstd.EncoderLevel) packer {
-	window := func(old, new []byte) int { return 1 << bits.Len(uint(len(old)+len(new))) }
+// delta is what an upgrade sends here: zstd at its best level with the whole old release as what came
+// before.
+func delta(size int) packer {
+	return packer{
+		make: ota.Delta,
+		open: func(old, packed []byte) ([]byte, error) { return ota.Apply(old, packed, int64(size)) },
+	}
+}
+
+// quick is the same at zstd's default level.
+func quick() packer {
 	return packer{
 		make: func(old, new []byte) ([]byte, error) {
-			e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1),
-				zstd.WithWindowSize(window(old, new)), zstd.WithEncoderDictRaw(1, old))
+			e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1),
+				zstd.WithWindowSize(1<<bits.Len(uint(len(old)+len(new)))), zstd.WithEncoderDictRaw(1, old))
 			if err != nil {
 				return nil, err
 			}
@@ -89,12 +98,9 @@ func missing(old, new []byte) ([]byte, error) {
 	return append(packed, make([]byte, 36*len(y))...), err
 }
 
-// packers begins with what an upgrade is to be sent as here.
-func packers() []packer {
-	list := []packer{
-		dictionary(zstd.SpeedBestCompression), dictionary(zstd.SpeedDefault), alone(zstd.SpeedBestCompression), alone(zstd.SpeedDefault),
-		{make: missing},
-	}
+// packers returns the ways to send a release of so many bytes.
+func packers(size int) []packer {
+	list := []packer{delta(size), quick(), alone(zstd.SpeedBestCompression), alone(zstd.SpeedDefault), {make: missing}}
 	for i, by := range []string{"perfgate", "zstd-default-old", "zstd-best", "zstd-default", "fastcdc-zstd-best"} {
 		list[i].by = by
 	}
@@ -104,7 +110,7 @@ func packers() []packer {
 // TestDelta: all give back the new release.
 func TestDelta(t *testing.T) {
 	r := build(t)
-	for _, p := range packers() {
+	for _, p := range packers(len(r.dependency)) {
 		if p.open == nil {
 			continue
 		}
@@ -119,14 +125,14 @@ func TestDelta(t *testing.T) {
 	}
 }
 
-// DeltaMake makes what is sent. Perfgate is zstd at its best level with the old release as dictionary,
-// which is what protocols/ota is designed to send; zstd-default-old is the same at the default level.
+// DeltaMake makes what is sent. Perfgate is ota.Delta, which is zstd at its best level with the old
+// release as dictionary; zstd-default-old is the same at the default level.
 func BenchmarkDeltaMake(b *testing.B) {
 	r := build(b)
 	for _, ch := range changes {
 		content := ch.to(r)
 		var sides []side
-		for _, p := range packers() {
+		for _, p := range packers(len(content)) {
 			sides = append(sides, side{p.by, func(b *testing.B) []figure {
 				var packed []byte
 				b.SetBytes(int64(len(content)))
@@ -154,7 +160,7 @@ func BenchmarkDeltaOpen(b *testing.B) {
 	for _, ch := range changes {
 		content := ch.to(r)
 		var sides []side
-		for _, p := range packers() {
+		for _, p := range packers(len(content)) {
 			if p.open == nil {
 				continue
 			}
