@@ -114,7 +114,7 @@ func BenchmarkChunks(b *testing.B) {
 		for _, size := range []int{8 << 10, 32 << 10} {
 			var sides []side
 			for _, c := range cutters {
-				sides = append(sides, side{c.by, func(b *testing.B) []figure {
+				sides = append(sides, side{c.by, func(b *clocked) []figure {
 					old, err := c.cut(r.old, size)
 					if err != nil {
 						b.Fatal(err)

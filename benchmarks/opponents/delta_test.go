@@ -133,7 +133,7 @@ func BenchmarkDeltaMake(b *testing.B) {
 		content := ch.to(r)
 		var sides []side
 		for _, p := range packers(len(content)) {
-			sides = append(sides, side{p.by, func(b *testing.B) []figure {
+			sides = append(sides, side{p.by, func(b *clocked) []figure {
 				var packed []byte
 				b.SetBytes(int64(len(content)))
 				for b.Loop() {
@@ -164,7 +164,7 @@ func BenchmarkDeltaOpen(b *testing.B) {
 			if p.open == nil {
 				continue
 			}
-			sides = append(sides, side{p.by, func(b *testing.B) []figure {
+			sides = append(sides, side{p.by, func(b *clocked) []figure {
 				packed, err := p.make(r.old, content)
 				if err != nil {
 					b.Fatal(err)

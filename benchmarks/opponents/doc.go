@@ -6,9 +6,10 @@
 //
 // A benchmark is named by the work, then by=SIDE, then what the work is about:
 // Reconcile/by=negentropy/ops=10000/diff=100. With -rounds K all of them run K times over, which puts
-// the sides in turns K times, and at the end a table is printed: for each work the best time of each
-// side, its exact figures, and how many times that is what perfgate took. A ratio above 1 says that
-// perfgate needs less. Every benchmark checks its outcome, and the tests of this package check that the
+// the sides in turns K times, and at the end a table is printed: for each work the least time of
+// each side, its exact figures, and how many times that is what perfgate took. A ratio above 1 says that
+// perfgate needs less. Times in the table are those of the process on processors (cpu-ns/op), in all its
+// threads: on a machine that others use too, only these belong to the work. Every benchmark checks its outcome, and the tests of this package check that the
 // sides arrive at the same one.
 //
 // No budget judges these numbers: they say where perfgate stands, not whether a change is good. What

@@ -209,8 +209,8 @@ func TestDecisions(t *testing.T) {
 // is given per entry.
 func BenchmarkDecision(b *testing.B) {
 	for _, n := range []int{3, 5, 21} {
-		run := func(make func() (decider, error), per int) func(b *testing.B) []figure {
-			return func(b *testing.B) []figure {
+		run := func(make func() (decider, error), per int) func(b *clocked) []figure {
+			return func(b *clocked) []figure {
 				d, err := make()
 				if err != nil {
 					b.Fatal(err)
@@ -246,7 +246,6 @@ func BenchmarkDecision(b *testing.B) {
 					}
 					k++
 				}
-				b.StopTimer()
 				k = (k + per - 1) / per * per
 				if err := agree(d, n, k); err != nil {
 					b.Fatal(err)

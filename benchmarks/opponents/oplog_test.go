@@ -204,7 +204,7 @@ func BenchmarkOpLogEncode(b *testing.B) {
 	for _, size := range payloadSizes {
 		var j *journal
 		key := fmt.Sprintf("ops=%d/payload=%d", logRecords, size)
-		with := func(b *testing.B) *journal {
+		with := func(b *clocked) *journal {
 			if j == nil {
 				j = newJournal(b, size)
 			}
@@ -212,7 +212,7 @@ func BenchmarkOpLogEncode(b *testing.B) {
 			return j
 		}
 		sides := []side{
-			{"perfgate", func(b *testing.B) []figure {
+			{"perfgate", func(b *clocked) []figure {
 				j := with(b)
 				out := j.appendBatches(nil)
 				for b.Loop() {
@@ -223,7 +223,7 @@ func BenchmarkOpLogEncode(b *testing.B) {
 				}
 				return []figure{exactly(length(out), "size-B/op")}
 			}},
-			{"memcpy", func(b *testing.B) []figure {
+			{"memcpy", func(b *clocked) []figure {
 				j := with(b)
 				into := make([]byte, length(j.stored))
 				for b.Loop() {
@@ -239,7 +239,7 @@ func BenchmarkOpLogEncode(b *testing.B) {
 			}},
 		}
 		for _, c := range codecs(b) {
-			sides = append(sides, side{c.by, func(b *testing.B) []figure {
+			sides = append(sides, side{c.by, func(b *clocked) []figure {
 				j := with(b)
 				var out [][]byte
 				for b.Loop() {
@@ -260,14 +260,14 @@ func BenchmarkOpLogEncode(b *testing.B) {
 func BenchmarkOpLogDecode(b *testing.B) {
 	for _, size := range payloadSizes {
 		var j *journal
-		with := func(b *testing.B) *journal {
+		with := func(b *clocked) *journal {
 			if j == nil {
 				j = newJournal(b, size)
 			}
 			b.SetBytes(int64(j.payload))
 			return j
 		}
-		sides := []side{{"perfgate", func(b *testing.B) []figure {
+		sides := []side{{"perfgate", func(b *clocked) []figure {
 			j := with(b)
 			got := 0
 			for b.Loop() {
@@ -282,7 +282,7 @@ func BenchmarkOpLogDecode(b *testing.B) {
 			return nil
 		}}}
 		for _, c := range codecs(b) {
-			sides = append(sides, side{c.by, func(b *testing.B) []figure {
+			sides = append(sides, side{c.by, func(b *clocked) []figure {
 				j := with(b)
 				encoded, err := j.encodeAll(c)
 				if err != nil {
@@ -313,12 +313,12 @@ func BenchmarkOpLogDecode(b *testing.B) {
 
 // OpLogApply takes the batches into an empty log: decode, verify (form, author, number, id, without
 // signatures), hash, add. The others decode first and insert record by record, with the same checks.
-// Sha256 is one SHA-256 for each record and nothing else: no side can do with less, since an id is one.
+// Sha256 is one SHA-256 over each payload and nothing else: no side can do with less, since an id is one.
 func BenchmarkOpLogApply(b *testing.B) {
 	for _, size := range payloadSizes {
 		var j *journal
 		var l, empty *antientropy.Log
-		with := func(b *testing.B) *journal {
+		with := func(b *clocked) *journal {
 			if j == nil {
 				j = newJournal(b, size)
 				var err error
@@ -334,14 +334,14 @@ func BenchmarkOpLogApply(b *testing.B) {
 			b.SetBytes(int64(j.payload))
 			return j
 		}
-		check := func(b *testing.B) {
+		check := func(b *clocked) {
 			got, want := l.Digest(), j.log.Digest()
 			if !got.Equal(&want) {
 				b.Fatalf("digest %+v, want %+v", got, want)
 			}
 		}
 		sides := []side{
-			{"perfgate", func(b *testing.B) []figure {
+			{"perfgate", func(b *clocked) []figure {
 				j := with(b)
 				for b.Loop() {
 					l.CopyFrom(empty)
@@ -354,7 +354,7 @@ func BenchmarkOpLogApply(b *testing.B) {
 				check(b)
 				return nil
 			}},
-			{"sha256", func(b *testing.B) []figure {
+			{"sha256", func(b *clocked) []figure {
 				j := with(b)
 				var sum, last [32]byte
 				for b.Loop() {
@@ -371,7 +371,7 @@ func BenchmarkOpLogApply(b *testing.B) {
 			}},
 		}
 		for _, c := range codecs(b) {
-			sides = append(sides, side{c.by, func(b *testing.B) []figure {
+			sides = append(sides, side{c.by, func(b *clocked) []figure {
 				j := with(b)
 				encoded, err := j.encodeAll(c)
 				if err != nil {

@@ -357,7 +357,7 @@ func reconcile(b *testing.B, key string, build func() *pair) {
 	var p *pair // built by whichever side runs
 	var sides []side
 	for _, r := range reconcilers {
-		sides = append(sides, side{r.by, func(b *testing.B) []figure {
+		sides = append(sides, side{r.by, func(b *clocked) []figure {
 			if p == nil {
 				p = build()
 			}
@@ -390,7 +390,7 @@ func BenchmarkUpkeep(b *testing.B) {
 			return r
 		}
 		duel(b, fmt.Sprintf("ops=%d", n),
-			side{"perfgate", func(b *testing.B) []figure {
+			side{"perfgate", func(b *clocked) []figure {
 				r := ids()
 				p := r.prefix
 				for b.Loop() {
@@ -401,7 +401,7 @@ func BenchmarkUpkeep(b *testing.B) {
 				}
 				return nil
 			}},
-			side{"perfgate-ranges", func(b *testing.B) []figure {
+			side{"perfgate-ranges", func(b *clocked) []figure {
 				r := ids()
 				g := r.ranges
 				for b.Loop() {
@@ -412,7 +412,7 @@ func BenchmarkUpkeep(b *testing.B) {
 				}
 				return nil
 			}},
-			side{"negentropy", func(b *testing.B) []figure {
+			side{"negentropy", func(b *clocked) []figure {
 				r := ids()
 				v := r.vector
 				for b.Loop() {

@@ -191,7 +191,7 @@ func TestRing(t *testing.T) {
 func BenchmarkRing(b *testing.B) {
 	var sides []side
 	for _, r := range rings {
-		sides = append(sides, side{r.by, func(b *testing.B) []figure {
+		sides = append(sides, side{r.by, func(b *clocked) []figure {
 			arrived := 0
 			for b.Loop() {
 				arrived, _ = r.run(b)
