@@ -74,9 +74,16 @@ func onSimnet(tb testing.TB) (arrived int, last time.Duration) {
 	return arrived, last
 }
 
-// bubble runs f in a bubble of synctest, which exists for tests only: so a test is run.
+// bubble runs f once in a bubble of synctest, which exists for tests only: so a test is run.
 func bubble(tb testing.TB, f func(t *testing.T)) {
-	test := testing.InternalTest{Name: "bubble", F: func(t *testing.T) { synctest.Test(t, f) }}
+	ran := false
+	test := testing.InternalTest{Name: "bubble", F: func(t *testing.T) {
+		// With -count a test is repeated, and the benchmark around it too.
+		if !ran {
+			ran = true
+			synctest.Test(t, f)
+		}
+	}}
 	if !testing.RunTests(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{test}) {
 		tb.Fatal("the test in the bubble failed")
 	}
