@@ -15,9 +15,6 @@ Unit wire-B/op better=lower assume=exact
 Unit p50-ns better=lower assume=exact
 Unit p95-ns better=lower assume=exact
 Unit p99-ns better=lower assume=exact
-Unit p50-2L better=lower assume=exact
-Unit p95-2L better=lower assume=exact
-Unit p99-2L better=lower assume=exact
 Unit ops/s better=higher assume=exact
 Unit xlimit-p50 better=lower assume=exact
 Unit xlimit-p99 better=lower assume=exact

@@ -164,49 +164,14 @@ func BenchmarkSnapshotCertificate(b *testing.B) {
 			name := fmt.Sprintf("peers=%d/net=%s", n, s.Name)
 			b.Run(name, func(b *testing.B) {
 				c := newCouncil(b, n, 100, 64)
-				c.cut(b, s.Options(1))
+				play := func(seed uint64) run { return c.cut(b, s.Options(seed)) }
+				var runs []run
 				for b.Loop() {
-					c.cut(b, s.Options(1))
+					runs = panelOf("snapshot/"+name, votesPanel(n), play)
 				}
-				b.StopTimer()
-				size := 2000
-				if n > 10 {
-					size = 400
-				}
-				key := "snapshot/" + name
-				if panels[key] == nil {
-					for i := range size {
-						panels[key] = append(panels[key], c.cut(b, s.Options(uint64(i+1))))
-					}
-				}
-				reportCuts(b, panels[key], 2*s.Options(1).Link.Delay)
+				reportRuns(b, runs, 2*s.Options(1).Link.Delay)
+				b.ReportMetric(0, "ns/op") // of a panel that was there already it says nothing
 			})
-		}
-	}
-}
-
-// reportCuts prints the exact units of a panel, times also as multiples of a limit if there is one.
-func reportCuts(b *testing.B, runs []run, limit time.Duration) {
-	times := make([]time.Duration, len(runs))
-	messages, wire := 0, int64(0)
-	for i, r := range runs {
-		times[i] = r.time
-		messages += r.messages
-		wire += r.wire
-	}
-	k := len(runs)
-	b.ReportMetric(float64(k), "requests")
-	b.ReportMetric(float64(messages)/float64(k), "msgs/op")
-	b.ReportMetric(float64(wire)/float64(k), "wire-B/op")
-	slices.Sort(times)
-	for _, percent := range []int{50, 95, 99} {
-		if k*(100-percent) < behind*100 {
-			continue
-		}
-		t := rank(times, percent)
-		b.ReportMetric(float64(t.Nanoseconds()), fmt.Sprintf("p%d-ns", percent))
-		if limit > 0 {
-			b.ReportMetric(float64(t)/float64(limit), fmt.Sprintf("xlimit-p%d", percent))
 		}
 	}
 }
