@@ -13,7 +13,7 @@
 //	leg 2  all    -> all  vote
 //
 // In groups above Config.Direct votes go to the square root of as many members, who send the
-// certificate on, in a third leg. Any other member that proposes tells all what it wishes (one more
+// certificate on, four to each member, in a third leg. Any other member that proposes tells all what it wishes (one more
 // leg), and the owner takes it up.
 //
 // What is lost is repeated: a member without a certificate repeats its vote to those it has not heard

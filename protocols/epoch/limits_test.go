@@ -59,3 +59,26 @@ func TestTwoLegs(t *testing.T) {
 		}
 	}
 }
+
+// A group that relays needs three legs and the processing of what comes in them, and next to never
+// waits for a try, also where each twentieth datagram is lost.
+func TestThreeLegsWhereRelayed(t *testing.T) {
+	const n, runs = 100, 40
+	team := newTeam(n)
+	for _, s := range simnet.Scenarios()[1:] {
+		waited := 0
+		o := s.Options(0)
+		for seed := range uint64(runs) {
+			w := team.world(t, s.Options(seed), Config{Direct: 1})
+			if took := w.run(t, w.nodes[0].Owner(1)); took > 3*o.Link.Delay+2*n*o.Processing {
+				waited++
+			}
+			if sent := w.net.Total().Messages; sent > n*n*28/100 {
+				t.Fatalf("%s, seed %d: %d messages", s.Name, seed, sent)
+			}
+		}
+		if waited > 1 {
+			t.Errorf("%s: %d of %d runs waited for a try", s.Name, waited, runs)
+		}
+	}
+}

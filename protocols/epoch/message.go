@@ -47,6 +47,7 @@ type message struct {
 	owner    [signature.Size]byte
 	vote     quorum.Vote
 	votes    []byte // of a certificate: encoded
+	sealed   []byte // proposal and owner's signature as they came, until open decodes them
 }
 
 func (m *message) append(dst []byte) []byte {
@@ -75,13 +76,36 @@ func (m *message) append(dst []byte) []byte {
 
 // parseMessage decodes a message; votes is a part of b. What parses re-encodes to the same bytes.
 func parseMessage(epoch uint64, b []byte) (message, error) {
-	bad := func(what string) (message, error) {
-		return message{}, fmt.Errorf("decode epoch message: %s: %w", what, protocols.ErrVerification)
+	var m message
+	if err := m.parse(epoch, b); err != nil {
+		return message{}, err
+	}
+	m.open()
+	return m, nil
+}
+
+// open decodes what parse left sealed.
+func (m *message) open() {
+	if m.sealed == nil {
+		return
+	}
+	m.proposal = parseProposal(m.epoch, m.sealed)
+	if len(m.sealed) > proposalSize {
+		m.owner = [signature.Size]byte(m.sealed[proposalSize:])
+	}
+	m.sealed = nil
+}
+
+// parse checks a message and decodes it but for the proposal, which stays sealed in a part of b: most
+// votes are late, or about the proposal that their receiver voted for.
+func (m *message) parse(epoch uint64, b []byte) error {
+	bad := func(what string) error {
+		return fmt.Errorf("decode epoch message: %s: %w", what, protocols.ErrVerification)
 	}
 	if len(b) < 2 {
 		return bad("cut short")
 	}
-	m := message{kind: b[0], flags: b[1], epoch: epoch}
+	*m = message{kind: b[0], flags: b[1], epoch: epoch}
 	if m.flags&^flagMask != 0 || m.flags&flagVoted != 0 && m.kind != kindReport {
 		return bad("unknown flags")
 	}
@@ -121,13 +145,11 @@ func parseMessage(epoch uint64, b []byte) (message, error) {
 			return bad("report of a vote in a round to come")
 		}
 	}
-	if m.kind == kindWish || m.kind == kindVote || m.flags&flagVoted != 0 || m.kind == kindCertificate {
-		m.proposal = parseProposal(epoch, b)
-		b = b[proposalSize:]
-	}
-	if m.kind == kindVote || m.flags&flagVoted != 0 {
-		m.owner = [signature.Size]byte(b)
-		b = b[signature.Size:]
+	switch {
+	case m.kind == kindVote || m.flags&flagVoted != 0:
+		m.sealed, b = b[:proposalSize+signature.Size], b[proposalSize+signature.Size:]
+	case m.kind == kindWish || m.kind == kindCertificate:
+		m.sealed, b = b[:proposalSize], b[proposalSize:]
 	}
 	if m.kind == kindVote || m.kind == kindReport {
 		m.vote = quorum.ParseVote(b)
@@ -135,5 +157,5 @@ func parseMessage(epoch uint64, b []byte) (message, error) {
 	if m.kind == kindCertificate {
 		m.votes = b[1:]
 	}
-	return m, nil
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/perfgate/perfgate/protocols"
 	"github.com/perfgate/perfgate/protocols/quorum"
+	"github.com/perfgate/perfgate/protocols/signature"
 )
 
 // A Result is how a proposal of this node ended.
@@ -43,8 +44,14 @@ type Node struct {
 	results  []Result
 	refused  int
 	err      error
+
+	// Kept to save their allocations.
+	incoming message // being handled
 	scratch  []byte
-	incoming message // being handled: kept to save its allocation
+	votes    []byte
+	checks   []signature.Check
+	of       []int // whose checks these are
+	all      []int // see everyone
 }
 
 // An effort is a proposal of this node's own.

@@ -3,7 +3,6 @@ package epoch
 import (
 	"github.com/perfgate/perfgate/protocols"
 	"github.com/perfgate/perfgate/protocols/quorum"
-	"github.com/perfgate/perfgate/protocols/signature"
 )
 
 // A part is what one sender has sent of a certificate. Each sender has a place of its own, so that
@@ -32,8 +31,8 @@ func (n *Node) part(from int, m *message, out *protocols.Output) error {
 	}
 	s := voteStatement(n.g, m.epoch, m.round, id)
 	ps := proposalStatement(n.g, id)
-	checks := []signature.Check{n.check(ps, int(m.proposal.Proposer), m.proposal.Signature[:])}
-	var votes []quorum.Vote
+	checks := append(n.checks[:0], n.check(&ps, int(m.proposal.Proposer), m.proposal.Signature[:]))
+	votes := make([]quorum.Vote, 0, maxPart)
 	for b := m.votes; len(b) > 0; b = b[quorum.VoteSize:] {
 		v := quorum.ParseVote(b)
 		if int(v.Member) >= n.g.Len() {
@@ -42,8 +41,9 @@ func (n *Node) part(from int, m *message, out *protocols.Output) error {
 		votes = append(votes, v)
 	}
 	for i := range votes {
-		checks = append(checks, n.check(s, int(votes[i].Member), votes[i].Signature[:]))
+		checks = append(checks, n.check(&s, int(votes[i].Member), votes[i].Signature[:]))
 	}
+	n.checks = checks
 	if !n.cfg.Verifier.Verify(checks) {
 		return refuse("a signature that does not hold")
 	}

@@ -1,6 +1,7 @@
 package epoch
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -15,6 +16,8 @@ type value struct {
 	round    uint32
 	owner    [signature.Size]byte // the owner's signature of its vote
 	vouched  bool                 // that signature was checked; otherwise there is none
+
+	statement quorum.Statement // of a vote for it, once it was needed
 }
 
 // A ballot is the latest vote heard of a member. Votes that can wait are checked together when as
@@ -42,9 +45,16 @@ type race struct {
 	wish    *Proposal
 	wishID  ID
 	wishEnd time.Duration
-	ballots []ballot
+	ballots []ballot // put changes them
 	reports []report
 	faulty  []bool // who provably voted for two proposals in one round
+	cast    int    // how many ballots there are
+
+	// sealed is last's proposal and owner's signature as messages carry them.
+	sealed [proposalSize + signature.Size]byte
+	// reportVote is this member's signature of its report for reportRound, if that is not 0.
+	reportVote  quorum.Vote
+	reportRound uint32
 
 	active  bool
 	tries   int
@@ -54,6 +64,37 @@ type race struct {
 
 func newRace(members int) race {
 	return race{ballots: make([]ballot, members), reports: make([]report, members), faulty: make([]bool, members)}
+}
+
+// reset makes it the race for another epoch.
+func (r *race) reset() {
+	clear(r.ballots)
+	clear(r.reports)
+	clear(r.faulty)
+	*r = race{ballots: r.ballots, reports: r.reports, faulty: r.faulty}
+}
+
+// vote takes down what this member voted for.
+func (r *race) vote(v *value) {
+	r.last, r.pending = v, nil
+	copy(v.proposal.append(r.sealed[:0])[proposalSize:proposalSize+signature.Size], v.owner[:])
+}
+
+// known reports whether a vote is for what this member voted for: nothing of it but the vote itself
+// need then be decoded.
+func (r *race) known(m *message) bool {
+	return m.kind == kindVote && r.last != nil && r.last.round == m.round && bytes.Equal(m.sealed, r.sealed[:])
+}
+
+// put sets the ballot of a member.
+func (r *race) put(member int, b ballot) {
+	old := &r.ballots[member]
+	if old.v != nil {
+		r.cast--
+	}
+	if *old = b; b.v != nil {
+		r.cast++
+	}
 }
 
 func (r *race) voted() bool { return r.last != nil && r.last.round == r.round }

@@ -31,7 +31,7 @@ func (n *Node) receive(in protocols.Input, out *protocols.Output) error {
 		return refuse("another protocol")
 	}
 	m := &n.incoming
-	if *m, err = parseMessage(e.Session, e.Body); err != nil {
+	if err = m.parse(e.Session, e.Body); err != nil {
 		return err
 	}
 	switch {
@@ -39,6 +39,7 @@ func (n *Node) receive(in protocols.Input, out *protocols.Output) error {
 		n.beacon(from, m, out)
 		return nil
 	case m.kind == kindCertificate:
+		m.open()
 		return n.part(from, m, out)
 	case m.epoch > n.epoch+1:
 		n.catchUp(from, out)
@@ -58,10 +59,12 @@ func (n *Node) receive(in protocols.Input, out *protocols.Output) error {
 	}
 	switch m.kind {
 	case kindWish:
+		m.open()
 		err = n.takeWish(m, out)
 	case kindVote:
 		err = n.takeVote(from, m, out)
 	case kindReport:
+		m.open()
 		err = n.takeReport(from, m, out)
 	}
 	if err != nil {
@@ -115,7 +118,8 @@ func (n *Node) takeWish(m *message, out *protocols.Output) error {
 	if int(p.Proposer) >= n.g.Len() || p.Life > maxLife {
 		return refuse("a proposal of no member, or that never ends")
 	}
-	if !n.cfg.Verifier.Verify([]signature.Check{n.check(proposalStatement(n.g, id), int(p.Proposer), p.Signature[:])}) {
+	s := proposalStatement(n.g, id)
+	if !n.cfg.Verifier.Verify([]signature.Check{n.check(&s, int(p.Proposer), p.Signature[:])}) {
 		return refuse("a proposal that is not its proposer's")
 	}
 	r.wish, r.wishID, r.wishEnd = &p, id, n.now+p.life()
@@ -136,8 +140,8 @@ func (n *Node) learn(m *message, round uint32, own ...signature.Check) (v *value
 		}
 		owner := n.owner(n.epoch+1, round)
 		ps, vs := proposalStatement(n.g, id), voteStatement(n.g, n.epoch+1, round, id)
-		own = append(own, n.check(ps, int(p.Proposer), p.Signature[:]), n.check(vs, owner, m.owner[:]))
-		v, fresh = &value{proposal: p, id: id, round: round, owner: m.owner, vouched: true}, true
+		own = append(own, n.check(&ps, int(p.Proposer), p.Signature[:]), n.check(&vs, owner, m.owner[:]))
+		v, fresh = &value{proposal: p, id: id, round: round, owner: m.owner, vouched: true, statement: vs}, true
 	}
 	if len(own) > 0 && !n.cfg.Verifier.Verify(own) {
 		return nil, false, refuse("a signature that does not hold")
@@ -160,12 +164,12 @@ func (n *Node) cast(member int, b ballot) {
 	switch {
 	case member == n.self:
 	case old.v == nil || old.v.round < b.v.round:
-		*old = b
+		r.put(member, b)
 	case old.v.round == b.v.round && old.v.id != b.v.id && b.checked:
 		if n.confirm(member) {
 			r.faulty[member] = true
 		} else {
-			*old = b
+			r.put(member, b)
 		}
 	}
 }
@@ -174,10 +178,9 @@ func (n *Node) cast(member int, b ballot) {
 func (n *Node) confirm(member int) bool {
 	b := &n.race.ballots[member]
 	if b.v != nil && !b.checked {
-		s := voteStatement(n.g, n.epoch+1, b.v.round, b.v.id)
-		b.checked = n.cfg.Verifier.Verify([]signature.Check{n.check(s, member, b.vote.Signature[:])})
+		b.checked = n.cfg.Verifier.Verify([]signature.Check{n.check(n.statement(b.v), member, b.vote.Signature[:])})
 		if !b.checked {
-			*b = ballot{}
+			n.race.put(member, ballot{})
 			n.refused++
 		}
 	}
@@ -186,24 +189,36 @@ func (n *Node) confirm(member int) bool {
 
 func (n *Node) takeVote(from int, m *message, out *protocols.Output) error {
 	r := &n.race
+	b := ballot{vote: m.vote}
+	if r.known(m) {
+		b.v = r.last
+	} else {
+		m.open()
+	}
 	if old := &r.ballots[from]; old.v != nil {
-		same := old.v.round == m.round && old.vote == m.vote && old.v.proposal == m.proposal
+		same := old.v.round == m.round && old.vote == m.vote && (old.v == b.v || b.v == nil && old.v.proposal == m.proposal)
 		if same || m.round < old.v.round {
 			return nil
 		}
 		n.confirm(from)
+		m.open()
 	}
-	owner := n.owner(n.epoch+1, m.round)
-	if from == owner && m.owner != m.vote.Signature {
+	signed := &m.owner
+	if b.v != nil {
+		signed = &b.v.owner
+	}
+	if from == n.owner(n.epoch+1, m.round) && *signed != m.vote.Signature {
 		return refuse("an owner with two votes at once")
 	}
-	id := r.name(&m.proposal)
-	b := ballot{vote: m.vote}
-	if b.v = r.find(m.round, id); b.v != nil && m.round == r.round && r.ballots[from].v == nil {
+	if b.v == nil {
+		b.v = r.find(m.round, r.name(&m.proposal))
+	}
+	if b.v != nil && m.round == r.round && r.ballots[from].v == nil {
 		n.cast(from, b) // the check can wait
 	} else {
-		s := voteStatement(n.g, n.epoch+1, m.round, id)
-		v, fresh, err := n.learn(m, m.round, n.check(s, from, m.vote.Signature[:]))
+		m.open()
+		s := voteStatement(n.g, n.epoch+1, m.round, r.name(&m.proposal))
+		v, fresh, err := n.learn(m, m.round, n.check(&s, from, m.vote.Signature[:]))
 		if err != nil {
 			return err
 		}
@@ -241,7 +256,8 @@ func (n *Node) takeReport(from int, m *message, out *protocols.Output) error {
 	if voted {
 		id = m.proposal.ID()
 	}
-	check := n.check(reportStatement(n.g, m.epoch, m.round, voted, m.in, id), from, m.vote.Signature[:])
+	s := reportStatement(n.g, m.epoch, m.round, voted, m.in, id)
+	check := n.check(&s, from, m.vote.Signature[:])
 	next := report{held: true, round: m.round}
 	if voted {
 		v, fresh, err := n.learn(m, m.in, check)

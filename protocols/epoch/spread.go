@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/perfgate/perfgate/protocols"
-	"github.com/perfgate/perfgate/protocols/quorum"
 )
 
 // A spread is the care of who led a proposal to its certificate that everybody hears of it: whoever
@@ -18,32 +17,37 @@ type spread struct {
 	until time.Duration
 }
 
-// hand passes on a certificate that is new here.
+// hand passes on a certificate that is new here. Heard is who need not be told; nil where others see
+// to it.
 func (n *Node) hand(heard []bool, out *protocols.Output) {
 	c := &n.current
 	owner := n.owner(n.epoch, c.Round)
 	n.spread = nil
-	heard[n.self] = true
-	if n.self == owner || n.self == int(c.Proposal.Proposer) {
+	if heard != nil {
 		n.spread = &spread{heard: heard, at: n.now + n.jitter(n.cfg.Retry), until: n.now + c.Proposal.life()}
 	}
 	if n.g.Len() <= n.cfg.Direct {
 		return
 	}
-	// Each member hears from two aggregators.
 	k := n.wide()
+	paths := min(relayPaths, k)
 	for j, a := range n.aggregators(owner) {
 		if a != n.self {
 			continue
 		}
 		for i := range n.g.Len() {
 			at := (i - owner + n.g.Len()) % n.g.Len() % k
-			if i != n.self && (at == j || at == (j+1)%k) {
+			if i != n.self && (at-j+k)%k < paths {
 				n.sendCertificate(out, i, 0)
 			}
 		}
 	}
 }
+
+// relayPaths is from how many aggregators each member hears. A certificate of a large group comes in
+// parts, of votes that much the same members gave: what is lost from all aggregators at once is found
+// missing only at the next try, so there are enough of them that this is rare at 5 % loss.
+const relayPaths = 4
 
 // wide is the number of aggregators.
 func (n *Node) wide() int { return int(math.Ceil(math.Sqrt(float64(n.g.Len())))) }
@@ -59,8 +63,13 @@ func (n *Node) aggregators(owner int) []int {
 	return to
 }
 
-// everyone is all members but this.
-func (n *Node) everyone() []int { return n.others(nil) }
+// everyone is all members but this, for the caller to read.
+func (n *Node) everyone() []int {
+	if n.all == nil {
+		n.all = n.others(nil)
+	}
+	return n.all
+}
 
 // others is all members but this and those for which skip is true.
 func (n *Node) others(skip func(int) bool) []int {
@@ -82,9 +91,15 @@ func (n *Node) some(of []int, k int) []int {
 	return of[:k]
 }
 
+// broadcast sends one message to many. All its datagrams are the same bytes, in a buffer too short to
+// be taken back by Output.Recycle and written to while others still wait to be sent.
 func (n *Node) broadcast(out *protocols.Output, m *message, to []int) {
 	n.scratch = m.append(n.scratch[:0])
-	e := protocols.Envelope{Type: protocols.TypeEpoch, Session: m.epoch, Body: n.scratch}
+	b, err := protocols.Envelope{Type: protocols.TypeEpoch, Session: m.epoch, Body: n.scratch}.Append(make([]byte, 0, protocols.EnvelopeSize+len(n.scratch)))
+	if err != nil {
+		n.err = err // no message is that long
+		return
+	}
 	copies := 1
 	if n.g.Len() <= n.cfg.Twice && m.kind != kindBeacon {
 		copies = 2
@@ -92,7 +107,7 @@ func (n *Node) broadcast(out *protocols.Output, m *message, to []int) {
 	for again := range copies {
 		for _, i := range to {
 			if i != n.self {
-				n.datagram(out, i, e, again > 0)
+				out.Datagrams = append(out.Datagrams, protocols.Datagram{To: n.g.Member(i), Data: b, Message: again == 0, Again: again > 0})
 			}
 		}
 	}
@@ -100,11 +115,7 @@ func (n *Node) broadcast(out *protocols.Output, m *message, to []int) {
 
 func (n *Node) send(out *protocols.Output, to int, m *message, again bool) {
 	n.scratch = m.append(n.scratch[:0])
-	n.datagram(out, to, protocols.Envelope{Type: protocols.TypeEpoch, Session: m.epoch, Body: n.scratch}, again)
-}
-
-func (n *Node) datagram(out *protocols.Output, to int, e protocols.Envelope, again bool) {
-	b, err := e.Append(out.Buffer())
+	b, err := protocols.Envelope{Type: protocols.TypeEpoch, Session: m.epoch, Body: n.scratch}.Append(out.Buffer())
 	if err != nil {
 		n.err = err // no message is that long
 		return
@@ -118,10 +129,11 @@ func (n *Node) sendCertificate(out *protocols.Output, to int, flags byte) {
 	for from := 0; from < len(c.Votes); from += maxPart {
 		m := message{kind: kindCertificate, flags: flags, epoch: n.epoch, round: c.Round, proposal: c.Proposal}
 		votes := c.Votes[from:min(from+maxPart, len(c.Votes))]
-		m.votes = make([]byte, 0, len(votes)*quorum.VoteSize)
+		n.votes = n.votes[:0]
 		for i := range votes {
-			m.votes = votes[i].Append(m.votes)
+			n.votes = votes[i].Append(n.votes)
 		}
+		m.votes = n.votes
 		n.send(out, to, &m, false)
 	}
 }

@@ -17,7 +17,8 @@ const (
 )
 
 func (n *Node) saveCertificate(c *Certificate) error {
-	if err := n.cfg.Store.Write(fileCertificate, c.Append(nil)); err != nil {
+	n.scratch = c.Append(n.scratch[:0])
+	if err := n.cfg.Store.Write(fileCertificate, n.scratch); err != nil {
 		return fmt.Errorf("keep certificate of epoch %d: %w", c.Proposal.Epoch, exhausted(err))
 	}
 	return nil
@@ -28,9 +29,9 @@ func (n *Node) saveCertificate(c *Certificate) error {
 // owner's signature (64).
 func (n *Node) saveVote() error {
 	r := &n.race
-	b := binary.LittleEndian.AppendUint64(nil, n.epoch+1)
+	b := binary.LittleEndian.AppendUint64(n.scratch[:0], n.epoch+1)
 	b = binary.LittleEndian.AppendUint32(b, r.round)
-	for _, v := range []*value{r.last, r.reports[n.self].v} {
+	for _, v := range [...]*value{r.last, r.reports[n.self].v} {
 		if v == nil {
 			b = append(b, 0)
 			continue
@@ -38,6 +39,7 @@ func (n *Node) saveVote() error {
 		b = binary.LittleEndian.AppendUint32(append(b, 1), v.round)
 		b = append(v.proposal.append(b), v.owner[:]...)
 	}
+	n.scratch = b
 	if err := n.cfg.Store.Write(fileVote, b); err != nil {
 		return fmt.Errorf("keep vote for epoch %d: %w", n.epoch+1, exhausted(err))
 	}
@@ -101,13 +103,14 @@ func (n *Node) load() error {
 		return fmt.Errorf("restore vote: for epoch %d, while %d is in force: %w", epoch, n.epoch, protocols.ErrVerification)
 	}
 	r := &n.race
-	r.round, r.last = round, last
+	r.round = round
 	if last != nil {
-		vote, err := n.cfg.Sign(voteStatement(n.g, epoch, r.last.round, r.last.id))
+		r.vote(last)
+		vote, err := n.cfg.Sign(*n.statement(last))
 		if err != nil {
 			return fmt.Errorf("restore vote: %w", err)
 		}
-		r.ballots[n.self] = ballot{r.last, vote, true}
+		r.put(n.self, ballot{last, vote, true})
 	}
 	if r.round > 0 {
 		r.reports[n.self] = report{held: true, round: r.round, v: reported}

@@ -55,7 +55,7 @@ func (n *Node) consider(v *value, out *protocols.Output) {
 // vote writes the vote down, and then sends it.
 func (n *Node) vote(v *value, out *protocols.Output) {
 	r := &n.race
-	mine, err := n.cfg.Sign(voteStatement(n.g, n.epoch+1, v.round, v.id))
+	mine, err := n.cfg.Sign(*n.statement(v))
 	if err != nil {
 		n.err = err
 		return
@@ -64,12 +64,12 @@ func (n *Node) vote(v *value, out *protocols.Output) {
 	if owner == n.self {
 		v.owner, v.vouched = mine.Signature, true
 	}
-	r.last, r.pending = v, nil
+	r.vote(v)
 	if n.err = n.saveVote(); n.err != nil {
 		return
 	}
 	n.activate(n.now, n.now+v.proposal.life())
-	r.ballots[n.self] = ballot{v, mine, true}
+	r.put(n.self, ballot{v, mine, true})
 	to := n.everyone()
 	if owner != n.self && n.g.Len() > n.cfg.Direct {
 		to = n.aggregators(owner)
@@ -122,35 +122,41 @@ func (n *Node) myReport() (*message, error) {
 	if v := r.reports[n.self].v; v != nil {
 		m.flags, m.in, m.proposal, m.owner, id = flagVoted, v.round, v.proposal, v.owner, v.id
 	}
-	var err error
-	m.vote, err = n.cfg.Sign(reportStatement(n.g, m.epoch, m.round, m.flags&flagVoted != 0, m.in, id))
-	return m, err
+	if r.reportRound != r.round || r.round == 0 {
+		var err error
+		if r.reportVote, err = n.cfg.Sign(reportStatement(n.g, m.epoch, m.round, m.flags&flagVoted != 0, m.in, id)); err != nil {
+			return nil, err
+		}
+		r.reportRound = r.round
+	}
+	m.vote = r.reportVote
+	return m, nil
 }
 
 // tally makes a certificate if there are votes enough; those that were not checked yet are, together.
 func (n *Node) tally(v *value, out *protocols.Output) {
 	r := &n.race
-	if n.err != nil || v.proposal.Epoch != n.epoch+1 || r.count(v.round, v.id) < n.cfg.Quorum {
+	if n.err != nil || r.cast < n.cfg.Quorum || v.proposal.Epoch != n.epoch+1 || r.count(v.round, v.id) < n.cfg.Quorum {
 		return
 	}
-	s := voteStatement(n.g, n.epoch+1, v.round, v.id)
-	var checks []signature.Check
-	var of []int
+	checks, of := n.checks[:0], n.of[:0]
 	for i := range r.ballots {
 		if b := &r.ballots[i]; b.v != nil && b.v.round == v.round && b.v.id == v.id && !b.checked {
-			checks = append(checks, n.check(s, i, b.vote.Signature[:]))
+			checks = append(checks, n.check(n.statement(v), i, b.vote.Signature[:]))
 			of = append(of, i)
 			b.checked = true
 		}
 	}
+	n.checks, n.of = checks, of
 	for _, at := range signature.Failing(n.cfg.Verifier, checks) {
-		r.ballots[of[at]] = ballot{}
+		r.put(of[at], ballot{})
 		n.refused++
 	}
 	if r.count(v.round, v.id) < n.cfg.Quorum {
 		return
 	}
 	c := Certificate{Proposal: v.proposal, Round: v.round}
+	c.Votes = make([]quorum.Vote, 0, n.cfg.Quorum)
 	for i := range r.ballots {
 		if b := &r.ballots[i]; b.v != nil && b.v.round == v.round && b.v.id == v.id && len(c.Votes) < n.cfg.Quorum {
 			c.Votes = append(c.Votes, b.vote)
@@ -159,7 +165,15 @@ func (n *Node) tally(v *value, out *protocols.Output) {
 	n.commit(c, out)
 }
 
-func (n *Node) check(s quorum.Statement, member int, sig []byte) signature.Check {
+// statement is what a vote for a value signs.
+func (n *Node) statement(v *value) *quorum.Statement {
+	if v.statement == (quorum.Statement{}) {
+		v.statement = voteStatement(n.g, v.proposal.Epoch, v.round, v.id)
+	}
+	return &v.statement
+}
+
+func (n *Node) check(s *quorum.Statement, member int, sig []byte) signature.Check {
 	return signature.Check{Key: n.g.Member(member), Message: s[:], Signature: sig}
 }
 
@@ -168,13 +182,18 @@ func (n *Node) commit(c Certificate, out *protocols.Output) {
 	if n.err = n.saveCertificate(&c); n.err != nil {
 		return
 	}
-	heard := make([]bool, n.g.Len())
+	var heard []bool // by who leads
+	if n.self == n.owner(c.Proposal.Epoch, c.Round) || n.self == int(c.Proposal.Proposer) {
+		heard = make([]bool, n.g.Len())
+		heard[n.self] = true
+	}
 	if c.Proposal.Epoch == n.epoch+1 {
 		for i := range heard {
-			heard[i] = n.race.ballots[i].v != nil
+			heard[i] = heard[i] || n.race.ballots[i].v != nil
 		}
 	}
-	n.epoch, n.current, n.race = c.Proposal.Epoch, c, newRace(n.g.Len())
+	n.epoch, n.current = c.Proposal.Epoch, c
+	n.race.reset()
 	for i, p := range n.parts {
 		if p != nil && p.c.Proposal.Epoch <= n.epoch {
 			n.parts[i] = nil

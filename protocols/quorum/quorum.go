@@ -33,6 +33,7 @@ const MaxMembers = 1024
 type Group struct {
 	id      [32]byte
 	members []protocols.PeerID // sorted
+	heads   []uint64           // their first eight bytes, which mostly tell them apart
 }
 
 // NewGroup returns the group of these members, in any order. The id tells groups with the same
@@ -49,6 +50,9 @@ func NewGroup(id [32]byte, members []protocols.PeerID) (*Group, error) {
 			return nil, fmt.Errorf("form group: member %v stands twice: %w", g.members[i], protocols.ErrVerification)
 		}
 	}
+	for i := range g.members {
+		g.heads = append(g.heads, binary.BigEndian.Uint64(g.members[i][:]))
+	}
 	return g, nil
 }
 
@@ -63,7 +67,16 @@ func (g *Group) Member(i int) protocols.PeerID { return g.members[i] }
 
 // Index returns the index of a member.
 func (g *Group) Index(p protocols.PeerID) (int, bool) {
-	return slices.BinarySearchFunc(g.members, p, func(a, b protocols.PeerID) int { return bytes.Compare(a[:], b[:]) })
+	at, found := slices.BinarySearch(g.heads, binary.BigEndian.Uint64(p[:]))
+	if !found {
+		return at, false
+	}
+	for ; at < len(g.members); at++ {
+		if c := bytes.Compare(g.members[at][:], p[:]); c >= 0 {
+			return at, c == 0
+		}
+	}
+	return at, false
 }
 
 // Majority is the smallest threshold of which no two disjoint sets of members reach it.
@@ -83,15 +96,12 @@ type Statement [32]byte
 // State returns the statement of a purpose, such as "epoch vote", and a body. Bodies must be encoded
 // so that different contents have different bytes.
 func (g *Group) State(purpose string, body []byte) Statement {
-	h := sha256.New()
-	var n [8]byte
-	binary.LittleEndian.PutUint64(n[:], uint64(len(purpose)))
-	h.Write([]byte("perfgate statement 1\n"))
-	h.Write(n[:])
-	h.Write([]byte(purpose))
-	h.Write(g.id[:])
-	h.Write(body)
-	return Statement(h.Sum(nil))
+	var short [192]byte // the usual ones need no memory
+	b := append(short[:0], "perfgate statement 1\n"...)
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(purpose)))
+	b = append(b, purpose...)
+	b = append(b, g.id[:]...)
+	return sha256.Sum256(append(b, body...))
 }
 
 // A Vote is a member's signature of a statement.

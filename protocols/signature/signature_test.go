@@ -2,6 +2,7 @@ package signature_test
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
@@ -194,4 +195,30 @@ func BenchmarkVerify(b *testing.B) {
 			}
 		}
 	})
+}
+
+// What is noted is believed, and only that: another signature, key or message is asked about, also
+// where a message is the digest of a noted one.
+func TestMemoBelievesWhatIsNoted(t *testing.T) {
+	var c counter
+	m := signature.Memo{Of: &c}
+	long := signed(1, "a text")
+	m.Note(long)
+	if !m.Verify([]signature.Check{long}) || c.checks != 0 {
+		t.Fatalf("asked %d times about what was noted", c.checks)
+	}
+	sum := sha256.Sum256(long.Message)
+	for what, spoil := range map[string]func(*signature.Check){
+		"signature": func(c *signature.Check) { c.Signature = signed(1, "other").Signature },
+		"length":    func(c *signature.Check) { c.Signature = c.Signature[:63] },
+		"key":       func(c *signature.Check) { c.Key = signed(2, "a text").Key },
+		"message":   func(c *signature.Check) { c.Message = []byte("other") },
+		"digest":    func(c *signature.Check) { c.Message = sum[:] },
+	} {
+		other := long
+		spoil(&other)
+		if m.Verify([]signature.Check{other}) {
+			t.Errorf("another %s: taken", what)
+		}
+	}
 }

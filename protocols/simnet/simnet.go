@@ -195,7 +195,8 @@ type peer struct {
 
 type link struct {
 	Counters
-	loss, dup, jitter, burst, reorder *rand.Rand
+	loss, dup, jitter, burst, reorder rand.Rand
+	sources                           [5]rand.PCG
 	bad                               bool
 	freeAt                            time.Duration
 }
@@ -306,12 +307,10 @@ const (
 func (n *Network) link(from, to int) *link {
 	l := n.peers[from].links[to]
 	if l == nil {
-		source := func(purpose uint64) *rand.Rand {
-			return rand.New(rand.NewPCG(n.opts.Seed, purpose<<32|uint64(from)<<16|uint64(to)))
-		}
-		l = &link{
-			loss: source(forLoss), dup: source(forDuplicate), jitter: source(forJitter),
-			burst: source(forBurst), reorder: source(forReorder),
+		l = new(link) // in one piece: there are many
+		for i, r := range [...]*rand.Rand{&l.loss, &l.dup, &l.jitter, &l.burst, &l.reorder} {
+			l.sources[i].Seed(n.opts.Seed, (forLoss+uint64(i))<<32|uint64(from)<<16|uint64(to))
+			*r = *rand.New(&l.sources[i])
 		}
 		n.peers[from].links[to] = l
 	}

@@ -39,6 +39,8 @@ type antiEntropyRun struct {
 	had   []map[antientropy.Digest]bool
 	count []uint64
 	last  []uint64 // the highest number of each author
+
+	signed *witnessed
 }
 
 // maxSyncs bounds the sessions of one node.
@@ -52,7 +54,8 @@ func playAntiEntropy(r *Run) error {
 	a.group.Unsigned = rng.IntN(4) > 0
 	// Few cells make ranges of small differences.
 	a.group.Cells = []int{8, 64, 256, 2048}[rng.IntN(4)]
-	a.group.Verifier = r.Cast.Verifier()
+	a.signed = &witnessed{Memo: r.Cast.Verifier()}
+	a.group.Verifier = a.signed
 	var err error
 	if a.all, err = antientropy.NewLog(a.group); err != nil {
 		return err
@@ -133,7 +136,11 @@ func (a *antiEntropyRun) write(author int, rng *rand.Rand) antientropy.Record {
 	if !a.group.Unsigned {
 		rec.Sign(a.group, a.Cast.Key(author))
 	}
-	if added, err := a.all.Insert(rec); err != nil || !added {
+	// The first of each author is checked as it would be anywhere.
+	a.signed.own = rec.Seq > 1
+	added, err := a.all.Insert(rec)
+	a.signed.own = false
+	if err != nil || !added {
 		panic(fmt.Sprintf("a record that is new is refused: %v", err))
 	}
 	return rec

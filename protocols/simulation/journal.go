@@ -58,6 +58,7 @@ func playJournal(r *Run) error {
 	w.ids = r.Cast.IDs(n)
 	w.group = antientropy.Group{ID: [32]byte{1}, Key: [32]byte{2}, Epoch: 1, Members: w.ids}
 	w.group.Unsigned = w.rng.IntN(16) != 0 // signing takes longer than all the rest
+	w.group.Verifier = r.Cast.Verifier()
 	w.lens, w.nodes, w.syncs = make([]int, n), make([]*journal.Node, n), make([]*journal.Node, n)
 	var err error
 	if w.net, err = r.Network(w.ids, Faults{Crashes: true, DiskCrashes: true, Partitions: true, Skew: true}); err != nil {

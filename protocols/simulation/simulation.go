@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/perfgate/perfgate/protocols"
+	"github.com/perfgate/perfgate/protocols/quorum"
 	"github.com/perfgate/perfgate/protocols/signature"
 	"github.com/perfgate/perfgate/protocols/simnet"
 )
@@ -106,8 +107,18 @@ func (r *Run) PeersBetween(least, most int) int {
 // A Cast has keys to play with, and remembers which signatures hold: in a simulation a hundred peers
 // check the same vote. It is not safe for concurrent use.
 type Cast struct {
-	keys     []ed25519.PrivateKey
-	verifier signature.Verifier
+	keys []ed25519.PrivateKey
+	ids  []protocols.PeerID
+	memo signature.Memo
+
+	group *quorum.Group // of the votes made
+	made  map[saying]quorum.Vote
+}
+
+// A saying is a statement by a peer.
+type saying struct {
+	peer      int
+	statement quorum.Statement
 }
 
 // Key returns the private key of the i-th peer.
@@ -123,7 +134,30 @@ func (c *Cast) Key(i int) ed25519.PrivateKey {
 
 // ID returns the name of the i-th peer.
 func (c *Cast) ID(i int) protocols.PeerID {
-	return protocols.PeerID(c.Key(i).Public().(ed25519.PublicKey))
+	for len(c.ids) <= i {
+		c.ids = append(c.ids, protocols.PeerID(c.Key(len(c.ids)).Public().(ed25519.PublicKey)))
+	}
+	return c.ids[i]
+}
+
+// Sign returns the i-th peer's vote for a statement of a group. It is made once, and the verifier need
+// not be asked what it knows: that the peer made it.
+func (c *Cast) Sign(g *quorum.Group, i int, s quorum.Statement) (quorum.Vote, error) {
+	if c.group != g {
+		// Two groups can have one id, and members other places in them.
+		c.group, c.made = g, make(map[saying]quorum.Vote)
+	}
+	if v, ok := c.made[saying{i, s}]; ok {
+		return v, nil
+	}
+	v, err := g.Sign(c.Key(i), s)
+	if err != nil {
+		return v, err
+	}
+	c.Verifier()
+	c.memo.Note(signature.Check{Key: c.ID(i), Message: s[:], Signature: v.Signature[:]})
+	c.made[saying{i, s}] = v
+	return v, nil
 }
 
 // IDs returns the names of the first n peers.
@@ -135,10 +169,29 @@ func (c *Cast) IDs(n int) []protocols.PeerID {
 	return ids
 }
 
-// Verifier returns a verifier that remembers what held, for all peers together.
-func (c *Cast) Verifier() signature.Verifier {
-	if c.verifier == nil {
-		c.verifier = &signature.Memo{Of: new(signature.Ed25519)}
+// A witnessed verifier believes what its owner knows to be signed. While own is set, what it is
+// asked about has just been signed by one of the cast, and is remembered rather than checked.
+type witnessed struct {
+	*signature.Memo
+	own bool
+}
+
+// Verify reports whether all checks hold.
+func (w *witnessed) Verify(checks []signature.Check) bool {
+	if !w.own {
+		return w.Memo.Verify(checks)
 	}
-	return c.verifier
+	for _, c := range checks {
+		w.Note(c)
+	}
+	return true
+}
+
+// Verifier returns a verifier that remembers what held, for all peers together.
+func (c *Cast) Verifier() *signature.Memo {
+	if c.memo.Of == nil {
+		c.memo.Of = new(signature.Ed25519)
+		c.memo.Limit = 1 << 14 // more than a run needs, and little enough to stay at hand
+	}
+	return &c.memo
 }

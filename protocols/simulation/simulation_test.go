@@ -74,3 +74,24 @@ func TestWorldsAreInOrder(t *testing.T) {
 		t.Error("out of order")
 	}
 }
+
+// What a cast remembers of other runs changes none. Seeds 256 apart have groups of one id, and mostly
+// of other members.
+func TestCastChangesNoRun(t *testing.T) {
+	for _, w := range Worlds() {
+		t.Run(w.Name, func(t *testing.T) {
+			t.Parallel()
+			cast := new(Cast)
+			for i := range uint64(60) {
+				shared := Run{Seed: i/4 + 256*(i%4), Cast: cast}
+				alone := Run{Seed: shared.Seed}
+				if err := Play(w, &shared); err != nil {
+					t.Fatal(err)
+				}
+				if err := Play(w, &alone); err != nil || shared.Figures != alone.Figures {
+					t.Fatalf("seed %d: %+v with a cast that has played, %+v with a new one, %v", shared.Seed, shared.Figures, alone.Figures, err)
+				}
+			}
+		})
+	}
+}
