@@ -86,7 +86,7 @@ var layers = []layer{
 	{dir: "protocols/epoch", ours: []string{"protocols", "protocols/signature", "protocols/quorum"}, tests: []string{"protocols/simnet"}},
 	{
 		dir: "protocols/snapshot", ours: []string{"protocols", "protocols/signature", "protocols/quorum", "protocols/chunk", "protocols/antientropy"},
-		tests: []string{"protocols/simnet"},
+		tests: []string{"protocols/simnet", "protocols/explore"},
 	},
 	{dir: "protocols/chunk", ours: []string{"protocols"}, tests: []string{"protocols/simnet"}},
 	{

@@ -76,6 +76,26 @@
 //	sessions       the most sessions that were live at once: SessionCycle/sessions=N is the life of one
 //	               beside N-1 others, SessionExpire/sessions=N that of N which all time out
 //
+// SnapshotCertificate/peers=N/net=SCENARIO is one cut that N members agree on, with a majority for a
+// threshold, from the proposal until the last member has the certificate; messages and bytes are
+// counted until nobody sends any more. SnapshotRestore/net=SCENARIO is one member of four that has
+// nothing and fetches the cut of 10,000 records, of which 1,000 are kept. Their units are those of
+// AntiEntropySync over panels of K runs, and
+//
+//	xlimit-p50  p50-ns in units of two one-way delays, which is what a proposal and the votes on it
+//	            take at least; xlimit-p95 and xlimit-p99 likewise. Not printed without delay
+//	file-B      bytes of the snapshot file
+//
+// SnapshotCompact prunes half of 10,000 records of 2,500 bytes, in steps of 64 KiB; its counts are exact:
+//
+//	steps/op     steps
+//	copied-B/op  bytes looked at or copied in all of them
+//	step-B       bytes of the largest step, which is the one that allocates tables
+//	xretained    memory of the log afterwards, tables included, over the bytes of the records kept
+//
+// SnapshotStep is one of these steps, SnapshotCompute/ops=N the cut of N records computed anew,
+// SnapshotVerify a certificate of 67 votes, SnapshotCreate a new member.
+//
 // EpochBegin/peers=N/votes=WAY/net=SCENARIO is one epoch of N members, proposed by its owner. Votes go
 // to all (direct), or to the square root of N members, who send the certificate on (relayed). ns/op is
 // what the second epoch on a network costs the processor for all members and the network together, up

@@ -21,6 +21,12 @@ Unit p99-2L better=lower assume=exact
 Unit ops/s better=higher assume=exact
 Unit xlimit-p50 better=lower assume=exact
 Unit xlimit-p99 better=lower assume=exact
+Unit xlimit-p95 better=lower assume=exact
+Unit xretained better=lower assume=exact
+Unit step-B better=lower assume=exact
+Unit copied-B/op better=lower assume=exact
+Unit steps/op better=lower assume=exact
+Unit file-B better=lower assume=exact
 Unit cell-B/diff better=lower assume=exact
 Unit sends/floor better=lower assume=exact
 Unit log-B/op better=lower assume=exact

@@ -28,6 +28,7 @@ type Cursor struct {
 	list   []uint32 // or single headers, in the same order
 	spanAt int      // spans and list before these are done with
 	listAt int
+	err    error
 }
 
 type span struct {
@@ -36,10 +37,11 @@ type span struct {
 }
 
 // Since returns a cursor over the records that lie past the marks: all those of an author without
-// one.
+// one. When some of them are not held any more the cursor is empty and its Err says so: who has these
+// marks needs the snapshot first.
 func (l *Log) Since(marks []Mark) *Cursor {
 	c := &Cursor{log: l}
-	for a, t := range l.authors {
+	for a := range l.authors {
 		for len(marks) > 0 && bytes.Compare(marks[0].Author[:], l.members[a][:]) < 0 {
 			marks = marks[1:]
 		}
@@ -47,19 +49,26 @@ func (l *Log) Since(marks []Mark) *Cursor {
 		if len(marks) > 0 && marks[0].Author == l.members[a] {
 			next += marks[0].High
 		}
-		if last := uint64(len(t)); next != 0 && next <= last {
+		if next != 0 && next <= l.base[a] {
+			err := fmt.Errorf("send records of %v from %d: those up to %d are pruned: %w: %w", l.members[a], next, l.base[a], protocols.ErrPruned, protocols.ErrVersion)
+			return &Cursor{log: l, err: err}
+		}
+		if last := l.high(uint32(a)); next != 0 && next <= last {
 			c.spans = append(c.spans, span{uint32(a), next, last})
 		}
 	}
 	return c
 }
 
+// Err returns nil, or an error that wraps protocols.ErrPruned.
+func (c *Cursor) Err() error { return c.err }
+
 // peek returns the header of the next record, or -1 at the end.
 func (c *Cursor) peek() int {
 	for ; c.spanAt < len(c.spans); c.spanAt++ {
 		s := &c.spans[c.spanAt]
 		for ; s.next <= s.last; s.next++ {
-			if n := c.log.authors[s.author][s.next-1]; n != 0 {
+			if n := c.log.slot(s.author, s.next); n != 0 {
 				return int(n - 1)
 			}
 		}
@@ -239,9 +248,7 @@ func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates 
 	}
 	for i := range l.pending {
 		if p := &l.pending[i]; p.fresh {
-			off := uint64(len(l.arena))
-			l.arena = append(l.arena, p.body...)
-			l.link(p.author, p.id, off, p.body)
+			l.link(p.author, p.id, l.arena.add(p.body), p.body)
 		}
 		l.pending[i].body = nil
 	}
