@@ -222,7 +222,7 @@ func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates 
 		if author >= len(l.members) {
 			return fmt.Errorf("verify record %d of author %d: the author is no member of the group: %w", recordSeq(body), author, protocols.ErrVerification)
 		}
-		n, id, fresh, err := l.verify(&l.members[author], body)
+		id, fresh, err := l.verify(uint32(author), body)
 		if err != nil {
 			return err
 		}
@@ -233,7 +233,7 @@ func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates 
 		} else {
 			duplicates++
 		}
-		l.pending = append(l.pending, pending{n, fresh, id, body})
+		l.pending = append(l.pending, pending{uint32(author), fresh, id, body})
 		return nil
 	})
 	l.checkBuf = check.b
@@ -246,11 +246,6 @@ func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates 
 	if sum := check.sum(); !bytes.Equal(sum[:], b[:checkSize]) {
 		return 0, 0, fmt.Errorf("verify batch %d: its check does not fit its records and session: %w", number, protocols.ErrVerification)
 	}
-	for i := range l.pending {
-		if p := &l.pending[i]; p.fresh {
-			l.link(p.author, p.id, l.arena.add(p.body), p.body)
-		}
-		l.pending[i].body = nil
-	}
+	l.linkPending()
 	return applied, duplicates, nil
 }
