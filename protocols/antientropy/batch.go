@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/perfgate/perfgate/protocols"
 )
@@ -88,6 +89,15 @@ func (c *Cursor) advance() {
 	}
 }
 
+// left is at most how many records lie ahead: in spans, holes count.
+func (c *Cursor) left() int {
+	n := len(c.list) - c.listAt
+	for _, s := range c.spans[c.spanAt:] {
+		n += int(s.last - s.next + 1)
+	}
+	return n
+}
+
 // AppendBatch appends the next batch, of at most limit records, and returns how many it has; with
 // none left it appends nothing. Session and number bind the batch to its place in one session.
 //
@@ -114,6 +124,8 @@ func (c *Cursor) AppendBatch(dst []byte, session, number uint64, limit int) ([]b
 		}
 		seq = recordSeq(body)
 		if n == 0 {
+			// The first record tells how much the batch takes: growing bit by bit would copy it many times.
+			dst = slices.Grow(dst, batchHeader+min(runHeader*len(c.spans)+min(limit, c.left())*len(body), maxBatchBytes))
 			dst = append(dst, make([]byte, batchHeader)...)
 		}
 		if h.author != author {
