@@ -112,4 +112,23 @@
 // An op in ops/s is one record applied at a replica that lacked it; an op in the units per op is one
 // sync. A sync that does not converge, or applies another number of records than were missing,
 // fails its benchmark.
+//
+// # Upgrades
+//
+// OTASpread/peers=N/net=SCENARIO brings a package of 2 MB in chunks of 8 KiB from one peer to N others.
+// Every peer has 500 kbit/s up and 2 Mbit/s down, beside what the scenario does to links. One run of
+// seed 1, in virtual time:
+//
+//	bounds/op   time until the last peer has everything, in multiples of the least that any protocol
+//	            needs: the larger of F/u and N*F/((N+1)*u), for F bits at u bits per second
+//	uploads/op  bytes of package that a peer uploaded, the source among them, mean over peers and in
+//	            multiples of the package
+//	wire-x/op   bytes on the wire, all datagrams with 28 bytes of header each, for each byte of package
+//	            and peer
+//
+// OTACeremony/peers=N/net=SCENARIO is a proposal until every peer has the certificate, over 200 seeds:
+// p50-ns and p90-ns in virtual time, and delays/op, the median in multiples of the one-way delay.
+// OTAPatch rebuilds a package of a made-up program, 4,000 functions of which one in a hundred differs
+// and all addresses shift; patch-%/op is the patch in percent of the package. OTAVerify hashes the
+// chunks of 256 KiB, OTACreate makes a node of three.
 package benchmarks

@@ -137,7 +137,7 @@ func (f *Fetcher) AddSource(p protocols.PeerID) {
 	if f.index[p] != nil || f.Banned(p) || len(f.sources) >= f.cfg.MaxPeers {
 		return
 	}
-	s := &source{id: p}
+	s := &source{id: p, told: f.Done()}
 	if f.m != nil {
 		s.have = newBitmap(f.m.Chunks())
 	}

@@ -68,7 +68,7 @@ func (s *Server) offer(now time.Duration, out *protocols.Output) time.Duration {
 	}
 	chunk := int64(s.m.chunk)
 	s.adapt(now)
-	target := s.cfg.Uplink.room(time.Duration(s.ahead*float64(s.rtt.or(s.cfg.RTT)))+20*time.Millisecond) + chunk
+	target := s.cfg.Uplink.room(time.Duration(s.ahead*float64(s.rtt.or(s.cfg.RTT)))+20*time.Millisecond) + 2*chunk
 	free := func() float64 { return float64(target-s.queued) - float64(s.open)*s.accept }
 	for free() >= float64(chunk) {
 		// Whose turn it is: first those without an open offer.
