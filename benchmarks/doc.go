@@ -51,18 +51,19 @@
 // JournalFresh/peers=N/ops=B/parity=P/net=SCENARIO is one publish: the first of N peers writes B
 // records of 256 bytes at once, which goes on until the network is at rest. Parity is in percent. Its
 // time in ns/op is what one publish costs the processor, for all peers together. The panel is of 2,000
-// publishes of one record, 40 in each of 50 networks, or 100 of eighty, 10 in each of 10:
+// publishes of one record, 40 in each of 50 networks, or 30 of eighty, 3 in each of 10, and then each
+// record counts, though those of a publish travel together:
 //
-//	requests     publishes in the panel
+//	requests     records published in the panel
 //	p50-ns       from the publish until the last of the other peers has a record: over all records
 //	xlimit-p50   the same divided by the scenario's one-way delay, which is the physical limit, where
-//	             there is one; p99 likewise
+//	             there is one; p95 and p99 likewise
 //	sends/floor  datagrams with records, with parity or with answers, for each push that was needed
 //	wire-B/op    bytes on all links for one record, beacons and nacks included
 //
 // JournalCold/peers=3 is three peers with 100 records each that the others lack, and one session for
 // each pair, all begun at once; its times last until all three hold all, for which the physical limit
-// is three delays. JournalEncode cuts the records of a log into runs of 64 KiB, way=memcpy copies the
+// is three delays; its panel is of 400 runs, or 40 where nothing is left to chance. JournalEncode cuts the records of a log into runs of 64 KiB, way=memcpy copies the
 // same bytes in the same pieces; JournalApply takes such runs into an empty log, in cpu-ops/s records
 // per second of the clock. JournalMemory prints in log-B/op what one record takes in a log of 10,000,
 // tables and unused room included.
@@ -108,6 +109,20 @@
 //
 // EpochConfirm is five votes of ten members, which make a certificate, with their signatures checked
 // for real; EpochCreate makes a member, EpochCleanup ends a proposal whose time is over.
+//
+// The Growth benchmarks say how time and cost grow with the group (peers=2 to 100) and with the records
+// (ops=100 to 10,000, of digests to 1,000,000); exponents are fitted to them, so that their panels are
+// small: 40 runs, with the median in p50-ns, msgs/op and wire-B/op. Those whose name ends in Time have
+// no panel: their
+// ns/op is what one run costs the processor, on an ideal network and for all peers together.
+//
+//	GrowthFresh    a publish of 80 records with 25 % of parity, until half of them are with all peers
+//	GrowthCold     one peer holds all records and syncs with all others, which hold none, five at a
+//	               time; until all hold all
+//	GrowthEpoch    an epoch as in EpochBegin; votes=relayed relays them in groups of any size
+//	GrowthSync     a sync as in AntiEntropySync
+//	GrowthDigest   a digest computed from all records, of 8 bytes each
+//	GrowthCompare  the digests of two equal logs compared
 //
 // An op in ops/s is one record applied at a replica that lacked it; an op in the units per op is one
 // sync. A sync that does not converge, or applies another number of records than were missing,

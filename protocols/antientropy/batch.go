@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/perfgate/perfgate/protocols"
 )
@@ -88,6 +89,15 @@ func (c *Cursor) advance() {
 	}
 }
 
+// left is at most how many records lie ahead: in spans, holes count.
+func (c *Cursor) left() int {
+	n := len(c.list) - c.listAt
+	for _, s := range c.spans[c.spanAt:] {
+		n += int(s.last - s.next + 1)
+	}
+	return n
+}
+
 // AppendBatch appends the next batch, of at most limit records, and returns how many it has; with
 // none left it appends nothing. Session and number bind the batch to its place in one session.
 //
@@ -114,6 +124,8 @@ func (c *Cursor) AppendBatch(dst []byte, session, number uint64, limit int) ([]b
 		}
 		seq = recordSeq(body)
 		if n == 0 {
+			// The first record tells how much the batch takes: growing bit by bit would copy it many times.
+			dst = slices.Grow(dst, batchHeader+min(runHeader*len(c.spans)+min(limit, c.left())*len(body), maxBatchBytes))
 			dst = append(dst, make([]byte, batchHeader)...)
 		}
 		if h.author != author {
@@ -222,7 +234,7 @@ func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates 
 		if author >= len(l.members) {
 			return fmt.Errorf("verify record %d of author %d: the author is no member of the group: %w", recordSeq(body), author, protocols.ErrVerification)
 		}
-		n, id, fresh, err := l.verify(&l.members[author], body)
+		id, fresh, err := l.verify(uint32(author), body)
 		if err != nil {
 			return err
 		}
@@ -233,7 +245,7 @@ func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates 
 		} else {
 			duplicates++
 		}
-		l.pending = append(l.pending, pending{n, fresh, id, body})
+		l.pending = append(l.pending, pending{uint32(author), fresh, id, body})
 		return nil
 	})
 	l.checkBuf = check.b
@@ -246,11 +258,6 @@ func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates 
 	if sum := check.sum(); !bytes.Equal(sum[:], b[:checkSize]) {
 		return 0, 0, fmt.Errorf("verify batch %d: its check does not fit its records and session: %w", number, protocols.ErrVerification)
 	}
-	for i := range l.pending {
-		if p := &l.pending[i]; p.fresh {
-			l.link(p.author, p.id, l.arena.add(p.body), p.body)
-		}
-		l.pending[i].body = nil
-	}
+	l.linkPending()
 	return applied, duplicates, nil
 }

@@ -121,19 +121,14 @@ func (l *Log) ApplyRun(author int, first uint64, n int, run []byte) (applied int
 	if applied, err = l.verifyRun(author, first, n, run); err != nil {
 		return 0, err
 	}
-	for i := range l.pending {
-		if p := &l.pending[i]; p.fresh {
-			l.link(p.author, p.id, l.arena.add(p.body), p.body)
-		}
-		l.pending[i].body = nil
-	}
+	l.linkPending()
 	return applied, nil
 }
 
 // verifyRun leaves the records in pending, and returns how many are new.
 func (l *Log) verifyRun(author int, first uint64, n int, run []byte) (fresh int, err error) {
 	l.pending, l.due = l.pending[:0], l.due[:0]
-	name, rest := &l.members[author], run
+	rest := run
 	for i := range n {
 		var body []byte
 		if body, rest, err = cutRecord(rest, !l.group.Unsigned); err != nil {
@@ -142,14 +137,14 @@ func (l *Log) verifyRun(author int, first uint64, n int, run []byte) (fresh int,
 		if seq := recordSeq(body); seq != first+uint64(i) {
 			return 0, fmt.Errorf("decode run: record %d where %d belongs: %w", seq, first+uint64(i), protocols.ErrVerification)
 		}
-		number, id, isNew, err := l.verify(name, body)
+		id, isNew, err := l.verify(uint32(author), body)
 		if err != nil {
 			return 0, err
 		}
 		if isNew {
 			fresh++
 		}
-		l.pending = append(l.pending, pending{number, isNew, id, body})
+		l.pending = append(l.pending, pending{uint32(author), isNew, id, body})
 	}
 	if len(rest) > 0 || n == 0 {
 		return 0, fmt.Errorf("decode run: %d records and %d bytes left over: %w", n, len(rest), protocols.ErrVerification)

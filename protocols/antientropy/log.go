@@ -64,12 +64,13 @@ type Log struct {
 	// shortMask has shortBits ones; tests make short ids collide with less.
 	shortMask uint64
 	folded    uint64
-	scratch   []byte
+	namer     namer
 
 	// Kept between batches for their memory alone.
 	pending  []pending
 	due      []due
 	messages []byte // what those signatures are of
+	shorts   []uint64
 	checks   []signature.Check
 	checkBuf []byte
 	rest     *cells.Prefix // the prefix without what marks explain
@@ -111,6 +112,7 @@ func NewLog(g Group) (*Log, error) {
 	l.authors = make([][]uint32, len(l.members))
 	l.past = newPast(len(l.members), g.Epoch)
 	l.tracks = make([]tracker, len(l.members))
+	l.namer = newNamer(len(l.members))
 	l.digest.Epoch = g.Epoch
 	if g.Verifier == nil {
 		l.group.Verifier = new(signature.Ed25519)
@@ -188,58 +190,56 @@ func (l *Log) Insert(r Record) (added bool, err error) {
 	// Encoded at the end of the arena, where it is to stay; given up there if it fails.
 	body := r.append(l.arena.room(recordHeader+len(r.Payload)+len(r.Signature)), !l.group.Unsigned)
 	_, _, err = cutRecord(body, !l.group.Unsigned)
+	author, member := l.number[r.Author]
+	if err == nil && !member {
+		err = fmt.Errorf("verify record %d of %v: the author is no member of the group: %w", r.Seq, r.Author, protocols.ErrVerification)
+	}
 	var id [32]byte
-	var author uint32
 	if err == nil {
 		l.due = l.due[:0]
-		if author, id, added, err = l.verify(&r.Author, body); err == nil {
+		if id, added, err = l.verify(author, body); err == nil {
 			err = l.authenticate()
 		}
 	}
 	if err != nil || !added {
 		return false, err
 	}
-	l.link(author, id, l.arena.commit(body), body)
+	l.prefix.Add(l.link(author, id, l.arena.commit(body), body))
 	return true, nil
 }
 
-// verify checks the stored form of a record against the group and the log, but for its signature,
-// which it leaves to authenticate, and returns its id and whether it is new.
-func (l *Log) verify(author *protocols.PeerID, body []byte) (number uint32, id [32]byte, fresh bool, err error) {
+// verify checks the stored form of a member's record against the group and the log, but for its
+// signature, which it leaves to authenticate, and returns its id and whether it is new.
+func (l *Log) verify(author uint32, body []byte) (id [32]byte, fresh bool, err error) {
 	seq := recordSeq(body)
-	bad := func(what string) (uint32, [32]byte, bool, error) {
-		return 0, [32]byte{}, false, fmt.Errorf("verify record %d of %v: %s: %w", seq, *author, what, protocols.ErrVerification)
+	bad := func(what string) ([32]byte, bool, error) {
+		return [32]byte{}, false, fmt.Errorf("verify record %d of %v: %s: %w", seq, l.members[author], what, protocols.ErrVerification)
 	}
-	number, ok := l.number[*author]
-	if !ok {
-		return bad("the author is no member of the group")
-	}
-	if seq == 0 || seq > l.high(number)+maxLead {
+	if seq == 0 || seq > l.high(author)+maxLead {
 		return bad("the number is zero or leaps ahead")
 	}
 	size := len(body)
 	if !l.group.Unsigned {
 		size -= signatureSize
 	}
-	l.scratch = signed(l.scratch[:0], &l.tag, author, body[:size])
-	id = sha256.Sum256(l.scratch)
-	if n := l.slot(number, seq); n != 0 {
+	id = l.namer.id(&l.tag, author, &l.members[author], body[:size])
+	if n := l.slot(author, seq); n != 0 {
 		if l.headers[n-1].id != id {
 			return bad("another record of this author has the same number")
 		}
-		return number, id, false, nil
+		return id, false, nil
 	}
-	if seq <= l.base[number] {
-		return number, id, false, nil // held once, and pruned: never again
+	if seq <= l.base[author] {
+		return id, false, nil // held once, and pruned: never again
 	}
 	if !l.group.Unsigned {
 		if len(l.due) == 0 {
 			l.messages = l.messages[:0]
 		}
-		l.messages = append(l.messages, l.scratch...)
-		l.due = append(l.due, due{number, seq, len(l.messages), body[size:]})
+		l.messages = signed(l.messages, &l.tag, &l.members[author], body[:size])
+		l.due = append(l.due, due{author, seq, len(l.messages), body[size:]})
 	}
-	return number, id, true, nil
+	return id, true, nil
 }
 
 // A due signature is of a record that verify found to be in order otherwise.
@@ -273,14 +273,27 @@ func (l *Log) authenticate() error {
 	return fmt.Errorf("verify %d records: their signatures hold one by one, but not together: %w", len(l.due), protocols.ErrVerification)
 }
 
-// link makes a verified record, whose stored form is in the arena at off, part of the log.
-func (l *Log) link(author uint32, id [32]byte, off uint64, body []byte) {
-	short := l.short(&id)
+// linkPending makes what is new of the verified records part of the log.
+func (l *Log) linkPending() {
+	l.shorts = l.shorts[:0]
+	for i := range l.pending {
+		if p := &l.pending[i]; p.fresh {
+			l.shorts = append(l.shorts, l.link(p.author, p.id, l.arena.add(p.body), p.body))
+		}
+		l.pending[i].body = nil
+	}
+	l.prefix.AddAll(l.shorts)
+}
+
+// link makes a verified record, whose stored form is in the arena at off, part of the log, but for the
+// coded cells: it returns the short id that is to be added to these.
+func (l *Log) link(author uint32, id [32]byte, off uint64, body []byte) (short uint64) {
+	short = l.short(&id)
 	l.attach(author, id, short, off, body)
-	l.prefix.Add(short)
 	e := l.key.element(&id)
 	l.digest.sum(Kind(body[0])).add(&e)
 	l.folded++
+	return short
 }
 
 // attach enters a record into the tables.

@@ -1,7 +1,6 @@
 package antientropy
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -125,10 +124,9 @@ func (l *Log) readCut(b []byte) (Cut, []cutRecordRef, error) {
 		if !l.group.Unsigned {
 			size -= signatureSize
 		}
-		l.scratch = signed(l.scratch[:0], &l.tag, &l.members[author], body[:size])
-		id := sha256.Sum256(l.scratch)
+		id := l.namer.id(&l.tag, author, &l.members[author], body[:size])
 		if !l.group.Unsigned {
-			l.messages = append(l.messages, l.scratch...)
+			l.messages = signed(l.messages, &l.tag, &l.members[author], body[:size])
 			l.due = append(l.due, due{author, recordSeq(body), len(l.messages), body[size:]})
 			if len(l.due) == dueAtOnce {
 				err := l.authenticate()
