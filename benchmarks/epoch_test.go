@@ -4,7 +4,6 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -128,16 +127,6 @@ func (a *assembly) begin(b *testing.B, net *simnet.Network, nodes []*epoch.Node)
 	return r
 }
 
-var epochPanels = map[string][]run{}
-
-// epochRuns is how many runs a panel has: what a p99 needs where each is cheap, else what a p95 needs.
-func epochRuns(peers int) int {
-	if peers <= 10 {
-		return 2000
-	}
-	return 400
-}
-
 // EpochBegin is one epoch from the owner's proposal until the last member holds the certificate, and
 // what goes on until all are silent.
 func BenchmarkEpochBegin(b *testing.B) {
@@ -151,55 +140,40 @@ func BenchmarkEpochBegin(b *testing.B) {
 				name := fmt.Sprintf("peers=%d/votes=%s/net=%s", peers, votes, s.Name)
 				b.Run(name, func(b *testing.B) {
 					a := newAssembly(b, peers)
-					net, nodes := a.prepare(b, s.Options(1), direct)
-					a.begin(b, net, nodes)
-					a.begin(b, net, nodes)
-					b.ReportAllocs()
+					play := func(seed uint64) run {
+						net, nodes := a.prepare(b, s.Options(seed), direct)
+						return a.begin(b, net, nodes)
+					}
+					var runs []run
 					for b.Loop() {
-						b.StopTimer()
-						// The network makes its links in the first epoch; the second is timed.
-						net, nodes = a.prepare(b, s.Options(1), direct)
-						a.begin(b, net, nodes)
-						b.StartTimer()
-						a.begin(b, net, nodes)
+						runs = panelOf("epoch/"+name, votesPanel(peers), play)
 					}
-					b.StopTimer()
-					if epochPanels[name] == nil {
-						runs := make([]run, epochRuns(peers))
-						for i := range runs {
-							net, nodes := a.prepare(b, s.Options(uint64(i+1)), direct)
-							runs[i] = a.begin(b, net, nodes)
-						}
-						epochPanels[name] = runs
-					}
-					reportEpoch(b, epochPanels[name], 2*s.Options(1).Link.Delay)
+					reportRuns(b, runs, 2*s.Options(1).Link.Delay)
+					b.ReportMetric(0, "ns/op") // of a panel that was there already it says nothing
 				})
 			}
 		}
 	}
 }
 
-// reportEpoch prints the exact units of a panel.
-func reportEpoch(b *testing.B, runs []run, legs time.Duration) {
-	times := make([]time.Duration, len(runs))
-	messages, wire := 0, int64(0)
-	for i, r := range runs {
-		times[i] = r.time
-		messages += r.messages
-		wire += r.wire
-	}
-	k := len(runs)
-	b.ReportMetric(float64(k), "requests")
-	b.ReportMetric(float64(messages)/float64(k), "msgs/op")
-	b.ReportMetric(float64(wire)/float64(k), "wire-B/op")
-	slices.Sort(times)
-	for _, percent := range []int{50, 95, 99} {
-		if t := rank(times, percent); k*(100-percent) >= behind*100 {
-			b.ReportMetric(float64(t.Nanoseconds()), fmt.Sprintf("p%d-ns", percent))
-			if legs > 0 {
-				b.ReportMetric(float64(t)/float64(legs), fmt.Sprintf("p%d-2L", percent))
+// EpochWork is what one epoch costs the processor, for all members together, without signatures.
+func BenchmarkEpochWork(b *testing.B) {
+	for _, peers := range []int{3, 10, 50, 100} {
+		b.Run(fmt.Sprintf("peers=%d", peers), func(b *testing.B) {
+			a := newAssembly(b, peers)
+			net, nodes := a.prepare(b, simnet.Ideal(1), 0)
+			a.begin(b, net, nodes)
+			a.begin(b, net, nodes)
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				// The network makes its links in the first epoch; the second is timed.
+				net, nodes = a.prepare(b, simnet.Ideal(1), 0)
+				a.begin(b, net, nodes)
+				b.StartTimer()
+				a.begin(b, net, nodes)
 			}
-		}
+		})
 	}
 }
 

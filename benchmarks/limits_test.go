@@ -4,7 +4,6 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -77,16 +76,12 @@ func BenchmarkAntiEntropyLegs(b *testing.B) {
 						d.sync(b, net, nodes, 1)
 					}
 					b.StopTimer()
-					runs := d.panel(b, name, s, 2000)
-					limit := 3 * s.Options(1).Link.Delay
+					runs := d.panel(b, name, s, 1000)
 					times := make([]time.Duration, len(runs))
 					for i, r := range runs {
 						times[i] = r.all
 					}
-					slices.Sort(times)
-					for _, percent := range []int{50, 99} {
-						b.ReportMetric(float64(rank(times, percent))/float64(limit), fmt.Sprintf("xlimit-p%d", percent))
-					}
+					reportTimes(b, times, 3*s.Options(1).Link.Delay)
 				})
 			}
 		}

@@ -15,12 +15,15 @@ Unit wire-B/op better=lower assume=exact
 Unit p50-ns better=lower assume=exact
 Unit p95-ns better=lower assume=exact
 Unit p99-ns better=lower assume=exact
-Unit p50-2L better=lower assume=exact
-Unit p95-2L better=lower assume=exact
-Unit p99-2L better=lower assume=exact
 Unit ops/s better=higher assume=exact
 Unit xlimit-p50 better=lower assume=exact
 Unit xlimit-p99 better=lower assume=exact
+Unit xlimit-p95 better=lower assume=exact
+Unit xretained better=lower assume=exact
+Unit step-B better=lower assume=exact
+Unit copied-B/op better=lower assume=exact
+Unit steps/op better=lower assume=exact
+Unit file-B better=lower assume=exact
 Unit cell-B/diff better=lower assume=exact
 Unit sends/floor better=lower assume=exact
 Unit log-B/op better=lower assume=exact
@@ -29,6 +32,12 @@ Unit requests better=higher assume=exact
 Unit signatures/op better=lower assume=exact
 Unit bytes/op better=lower assume=exact
 Unit sessions better=higher assume=exact
+Unit p90-ns better=lower assume=exact
+Unit bounds/op better=lower assume=exact
+Unit uploads/op better=lower assume=exact
+Unit wire-x/op better=lower assume=exact
+Unit patch-%/op better=lower assume=exact
+Unit delays/op better=lower assume=exact
 `
 
 // The lines are printed with results only: what lists benchmarks reads names and nothing else.

@@ -2,7 +2,6 @@ package benchmarks
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -41,15 +40,6 @@ func newDuo(b *testing.B, records int) *duo {
 		b.Fatalf("%d records are missing, want %d", d.missing, 2*lacks)
 	}
 	return d
-}
-
-// A run is what one sync cost.
-type run struct {
-	time     time.Duration // until the initiator knows
-	all      time.Duration // until both hold everything
-	rounds   int
-	messages int
-	wire     int64
 }
 
 // prepare restores the replicas to before the sync and puts them on a network.
@@ -102,62 +92,32 @@ func (d *duo) sync(b *testing.B, net *simnet.Network, nodes [2]*antientropy.Node
 	return run{time: r[0].Ended - r[0].Started, all: all, rounds: r[0].Rounds, messages: total.Messages, wire: total.WireBytes}
 }
 
-// panels keeps what was computed in this process: a benchmark function runs several times while Go
-// looks for an iteration count, and the panel does not depend on that.
-var panels = map[string][]run{}
-
 // panelSize is the number of runs, chosen so that a panel takes a few seconds at most.
 func panelSize(records int) int {
 	if records > 1000 {
-		return 400
+		return 200
 	}
-	return 2000
+	return 1000
 }
 
 func (d *duo) panel(b *testing.B, name string, s simnet.Scenario, size int) []run {
-	if panels[name] == nil {
-		runs := make([]run, size)
-		for i := range runs {
-			seed := uint64(i + 1)
-			net, nodes := d.prepare(b, s.Options(seed))
-			runs[i] = d.sync(b, net, nodes, seed)
-		}
-		panels[name] = runs
-	}
-	return panels[name]
+	return panelOf(name, size, func(seed uint64) run {
+		net, nodes := d.prepare(b, s.Options(seed))
+		return d.sync(b, net, nodes, seed)
+	})
 }
-
-// behind is how many runs must lie beyond a quantile for it to be worth printing.
-const behind = 20
 
 // report prints the exact units of a panel.
 func report(b *testing.B, runs []run, applied int) {
-	times := make([]time.Duration, len(runs))
 	var sum run
-	for i, r := range runs {
-		times[i] = r.time
+	for _, r := range runs {
 		sum.time += r.time
 		sum.rounds += r.rounds
-		sum.messages += r.messages
-		sum.wire += r.wire
 	}
 	k := len(runs)
-	b.ReportMetric(float64(k), "requests")
 	b.ReportMetric(float64(sum.rounds)/float64(k), "rounds/op")
-	b.ReportMetric(float64(sum.messages)/float64(k), "msgs/op")
-	b.ReportMetric(float64(sum.wire)/float64(k), "wire-B/op")
 	b.ReportMetric(float64(applied*k)/sum.time.Seconds(), "ops/s")
-	slices.Sort(times)
-	for _, percent := range []int{50, 95, 99} {
-		if k*(100-percent) >= behind*100 {
-			b.ReportMetric(float64(rank(times, percent).Nanoseconds()), fmt.Sprintf("p%d-ns", percent))
-		}
-	}
-}
-
-// rank returns the smallest of the sorted values that at least this share is no greater than.
-func rank(sorted []time.Duration, percent int) time.Duration {
-	return sorted[(len(sorted)*percent+99)/100-1]
+	reportRuns(b, runs, 0)
 }
 
 func BenchmarkAntiEntropySync(b *testing.B) {

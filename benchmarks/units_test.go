@@ -63,7 +63,7 @@ func TestEpochUnitsAreUnderstood(t *testing.T) {
 			continue
 		}
 		results++
-		for _, unit := range []string{"msgs/op", "wire-B/op", "p50-sec", "p95-sec", "p99-sec", "p50-2L", "p95-2L", "p99-2L"} {
+		for _, unit := range []string{"msgs/op", "wire-B/op", "p50-sec", "p95-sec", "p99-sec", "xlimit-p50", "xlimit-p95", "xlimit-p99"} {
 			m := r.Units().Get(unit, "assume")
 			if _, ok := rec.Value(unit); !ok || r.Units().GetBetter(unit) != -1 || m == nil || m.Value != "exact" {
 				t.Errorf("unit %s: printed %v, direction %d, %v", unit, ok, r.Units().GetBetter(unit), m)

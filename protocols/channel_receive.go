@@ -2,6 +2,7 @@ package protocols
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -115,6 +116,10 @@ func (c *Channel) assemble(flags byte, data []byte) error {
 		c.partial = c.Buffer()
 	}
 	c.within = true
+	if cap(c.partial)-len(c.partial) < len(data) {
+		// Doubled, as append would not: how long the message gets is not known.
+		c.partial = slices.Grow(c.partial, max(len(c.partial), len(data)))
+	}
 	c.partial = append(c.partial, data...)
 	if flags&flagLast != 0 {
 		c.inbox = append(c.inbox, c.partial)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -289,5 +290,41 @@ func TestChannelLearnsReordering(t *testing.T) {
 	}
 	if again > fragments/2 {
 		t.Errorf("%d of %d datagrams were sent twice though none was lost", again, fragments)
+	}
+}
+
+// What fills part of a gap is acknowledged at once, though more is missing: when the other half of what
+// was sent again is lost as well, the timer sends that half alone.
+func TestChannelTellsOfHalfAGap(t *testing.T) {
+	a, b := newEnd(protocols.PeerID{2}, 1, protocols.ChannelOptions{Loss: -1}), newEnd(protocols.PeerID{1}, 1, protocols.ChannelOptions{Loss: -1})
+	a.script = [][]byte{make([]byte, 10*protocols.MaxFragment)}
+	// carry takes datagrams from one end to the other, but for those in lost, and returns the answers.
+	carry := func(to *end, now time.Duration, sent [][]byte, lost ...int) (answers [][]byte) {
+		for i, d := range sent {
+			if slices.Contains(lost, i) {
+				continue
+			}
+			var out protocols.Output
+			out.Reset()
+			to.Step(now, protocols.Input{Data: d}, &out)
+			answers = append(answers, data(&out)...)
+		}
+		return answers
+	}
+	const leg = 50 * time.Millisecond
+	sent := flight(a, 0)
+	answers := carry(b, leg, sent, 0, 5)
+	again := carry(a, 2*leg, answers[len(answers)-1:]) // those before tell less, and are lost
+	if len(sent) != 10 || len(again) != 2 {
+		t.Fatalf("%d datagrams, %d again; want 10 and 2", len(sent), len(again))
+	}
+	carry(a, 4*leg, carry(b, 3*leg, again, 1))
+	last := flight(a, a.ch.Deadline())
+	if a.err != nil || b.err != nil || len(last) != 1 {
+		t.Fatalf("%v, %v; %d datagrams after the timer, want the one that is missing", a.err, b.err, len(last))
+	}
+	carry(b, a.ch.Deadline(), last)
+	if len(b.got) != 1 || a.ch.Stats().Retransmissions != 3 {
+		t.Fatalf("%d messages, %+v", len(b.got), a.ch.Stats())
 	}
 }

@@ -1,6 +1,9 @@
 package protocols
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Why a peer gives a session up.
 const (
@@ -12,7 +15,13 @@ const (
 	ResetRefused byte = 3
 	// ResetVersion: it was of another version or epoch.
 	ResetVersion byte = 4
+	// ResetPruned: what was asked for is pruned; the asker needs a snapshot.
+	ResetPruned byte = 5
 )
+
+// ErrPruned says that records which somebody needs are pruned, so that only a snapshot can bring the
+// two sides together. Who wraps it wraps ErrVersion too.
+var ErrPruned = errors.New("records are pruned, a snapshot is needed")
 
 // A ResetError says that the other side gave a session up.
 type ResetError struct{ Code byte }
@@ -28,11 +37,14 @@ func (e *ResetError) Unwrap() error {
 		return ErrExhausted
 	case ResetRefused:
 		return ErrVerification
-	case ResetVersion:
+	case ResetVersion, ResetPruned:
 		return ErrVersion
 	}
 	return ErrTimeout
 }
+
+// Is reports whether target is ErrPruned and that is why.
+func (e *ResetError) Is(target error) bool { return e.Code == ResetPruned && target == ErrPruned }
 
 // AppendReset appends to out a datagram that gives a session up. It needs no channel, so that
 // a stranger's datagram costs no state.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/perfgate/perfgate/protocols"
 )
@@ -28,6 +29,7 @@ type Cursor struct {
 	list   []uint32 // or single headers, in the same order
 	spanAt int      // spans and list before these are done with
 	listAt int
+	err    error
 }
 
 type span struct {
@@ -36,10 +38,11 @@ type span struct {
 }
 
 // Since returns a cursor over the records that lie past the marks: all those of an author without
-// one.
+// one. When some of them are not held any more the cursor is empty and its Err says so: who has these
+// marks needs the snapshot first.
 func (l *Log) Since(marks []Mark) *Cursor {
 	c := &Cursor{log: l}
-	for a, t := range l.authors {
+	for a := range l.authors {
 		for len(marks) > 0 && bytes.Compare(marks[0].Author[:], l.members[a][:]) < 0 {
 			marks = marks[1:]
 		}
@@ -47,19 +50,26 @@ func (l *Log) Since(marks []Mark) *Cursor {
 		if len(marks) > 0 && marks[0].Author == l.members[a] {
 			next += marks[0].High
 		}
-		if last := uint64(len(t)); next != 0 && next <= last {
+		if next != 0 && next <= l.base[a] {
+			err := fmt.Errorf("send records of %v from %d: those up to %d are pruned: %w: %w", l.members[a], next, l.base[a], protocols.ErrPruned, protocols.ErrVersion)
+			return &Cursor{log: l, err: err}
+		}
+		if last := l.high(uint32(a)); next != 0 && next <= last {
 			c.spans = append(c.spans, span{uint32(a), next, last})
 		}
 	}
 	return c
 }
 
+// Err returns nil, or an error that wraps protocols.ErrPruned.
+func (c *Cursor) Err() error { return c.err }
+
 // peek returns the header of the next record, or -1 at the end.
 func (c *Cursor) peek() int {
 	for ; c.spanAt < len(c.spans); c.spanAt++ {
 		s := &c.spans[c.spanAt]
 		for ; s.next <= s.last; s.next++ {
-			if n := c.log.authors[s.author][s.next-1]; n != 0 {
+			if n := c.log.slot(s.author, s.next); n != 0 {
 				return int(n - 1)
 			}
 		}
@@ -77,6 +87,15 @@ func (c *Cursor) advance() {
 	} else {
 		c.listAt++
 	}
+}
+
+// left is at most how many records lie ahead: in spans, holes count.
+func (c *Cursor) left() int {
+	n := len(c.list) - c.listAt
+	for _, s := range c.spans[c.spanAt:] {
+		n += int(s.last - s.next + 1)
+	}
+	return n
 }
 
 // AppendBatch appends the next batch, of at most limit records, and returns how many it has; with
@@ -105,6 +124,8 @@ func (c *Cursor) AppendBatch(dst []byte, session, number uint64, limit int) ([]b
 		}
 		seq = recordSeq(body)
 		if n == 0 {
+			// The first record tells how much the batch takes: growing bit by bit would copy it many times.
+			dst = slices.Grow(dst, batchHeader+min(runHeader*len(c.spans)+min(limit, c.left())*len(body), maxBatchBytes))
 			dst = append(dst, make([]byte, batchHeader)...)
 		}
 		if h.author != author {
@@ -213,7 +234,7 @@ func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates 
 		if author >= len(l.members) {
 			return fmt.Errorf("verify record %d of author %d: the author is no member of the group: %w", recordSeq(body), author, protocols.ErrVerification)
 		}
-		n, id, fresh, err := l.verify(&l.members[author], body)
+		id, fresh, err := l.verify(uint32(author), body)
 		if err != nil {
 			return err
 		}
@@ -224,7 +245,7 @@ func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates 
 		} else {
 			duplicates++
 		}
-		l.pending = append(l.pending, pending{n, fresh, id, body})
+		l.pending = append(l.pending, pending{uint32(author), fresh, id, body})
 		return nil
 	})
 	l.checkBuf = check.b
@@ -237,13 +258,6 @@ func (l *Log) ApplyBatch(b []byte, session, number uint64) (applied, duplicates 
 	if sum := check.sum(); !bytes.Equal(sum[:], b[:checkSize]) {
 		return 0, 0, fmt.Errorf("verify batch %d: its check does not fit its records and session: %w", number, protocols.ErrVerification)
 	}
-	for i := range l.pending {
-		if p := &l.pending[i]; p.fresh {
-			off := uint64(len(l.arena))
-			l.arena = append(l.arena, p.body...)
-			l.link(p.author, p.id, off, p.body)
-		}
-		l.pending[i].body = nil
-	}
+	l.linkPending()
 	return applied, duplicates, nil
 }

@@ -14,7 +14,7 @@ import (
 func (l *Log) exact() bool {
 	total := 0
 	for a := range l.authors {
-		holes, known := l.tracks[a].holes(l.authors[a])
+		holes, known := l.tracks[a].holes(l.authors[a], l.base[a])
 		total += len(holes)
 		if !known || total > maxRuns {
 			return false
@@ -31,11 +31,12 @@ func (l *Log) appendMarks(dst []byte, exact bool) []byte {
 	}
 	dst = append(dst, flag)
 	before := -1
-	for a, table := range l.authors {
-		if len(table) == 0 {
+	for a := range l.authors {
+		high := l.high(uint32(a))
+		if high == 0 {
 			continue
 		}
-		dst = binary.AppendUvarint(appendAuthor(dst, a, before), uint64(len(table)))
+		dst = binary.AppendUvarint(appendAuthor(dst, a, before), high)
 		before = a
 		if exact {
 			dst = appendRuns(dst, l.tracks[a].runs)
@@ -54,6 +55,7 @@ type gap struct {
 	pages []int  // where each page of them ends
 	tail  uint64 // how many numbers it has, or more, past ours
 	extra bool   // it speaks of an author whom we do not know
+	gone  bool   // it lacks what we have pruned
 }
 
 // compare works out what marks of the other side say it lacks and, if they are exact, what we lack.
@@ -71,7 +73,8 @@ func (l *Log) compare(send []span, want, marks []byte) gap {
 		}
 	}
 	past := func(a int, high uint64) {
-		if last := uint64(len(l.authors[a])); high < last {
+		g.gone = g.gone || high < l.base[a]
+		if last := l.high(uint32(a)); high < last {
 			g.send = append(g.send, span{uint32(a), high + 1, last})
 		}
 	}
@@ -84,22 +87,24 @@ func (l *Log) compare(send []span, want, marks []byte) gap {
 			return
 		}
 		next = author + 1
-		table := l.authors[author]
+		end := l.high(uint32(author))
 		for _, h := range holes {
-			if last := min(h.last, uint64(len(table))); h.first <= last {
+			g.gone = g.gone || h.first <= l.base[author]
+			if last := min(h.last, end); h.first <= last {
 				g.send = append(g.send, span{uint32(author), h.first, last})
 			}
 		}
 		past(author, high)
 		if !exact {
-			g.tail += high - min(high, uint64(len(table)))
+			g.tail += high - min(high, end)
 			return
 		}
-		ours, known := l.tracks[author].holes(table)
+		table, base := l.authors[author], l.base[author]
+		ours, known := l.tracks[author].holes(table, base)
 		if !known {
-			ours = appendHoles(nil, table)
+			ours = appendHoles(nil, table, base)
 		}
-		l.lacking = lacking(l.lacking[:0], ours, uint64(len(table)), high, holes)
+		l.lacking = lacking(l.lacking[:0], ours, end, high, holes)
 		for part := range slices.Chunk(l.lacking, maxPage) {
 			if len(g.want)-start > wishPage || author == before {
 				turn()

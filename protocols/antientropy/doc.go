@@ -41,8 +41,17 @@
 // # What it does not do
 //
 // It does not say when to sync with whom, authenticate the sender of a datagram (the transport's
-// work), hide how many records a replica has, or remove records. One session may be served while
+// work), hide how many records a replica has, or say what may be pruned. One session may be served while
 // others change the log: digests are of the moment in which they are sent.
+//
+// # Pruning
+//
+// A log may drop what lies at or below a frontier, a number for each author, provided that it holds
+// everything below. What still says something stays: the fact that states the value of a key, the
+// capability that takes something away. The digest stays that of everything ever held, so replicas
+// compare equal whatever each has pruned, and a record at or below the base that comes again is a
+// duplicate. Who lacks what is pruned is told so by protocols.ErrPruned and restores the cut instead.
+// A Compactor prunes in slices while the log is in use.
 //
 // A Log holds the records and its digest; a Node runs sessions over protocols.Channel; package
 // simnet or a transport drives nodes.

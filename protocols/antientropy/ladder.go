@@ -64,7 +64,7 @@ func (s *session) describe(count int) error {
 	switch {
 	case s.level == byMarks && s.log.exact():
 		s.queueMarks(true)
-	case s.level <= byCells && count <= s.log.prefix.Len():
+	case s.level <= byCells && !s.log.blind && count <= s.log.prefix.Len():
 		s.level = byCells
 		s.queueMarks(false)
 		start := len(s.arena)
@@ -92,6 +92,9 @@ func (s *session) fromMarks(marks []byte) error {
 	if g.extra {
 		return s.breach("marks of a stranger")
 	}
+	if g.gone {
+		return s.pruned()
+	}
 	s.cursor.spans = g.send
 	s.arena = g.want
 	for _, end := range g.pages {
@@ -116,13 +119,20 @@ func (s *session) fromCells(marks, message []byte) error {
 	if g.extra {
 		return s.breach("marks of a stranger")
 	}
+	if g.gone {
+		return s.pruned()
+	}
+	if l.blind {
+		s.cursor.spans, s.level = g.send, byRanges
+		return s.describe(0)
+	}
 	if l.rest == nil {
 		l.rest, l.decoder = cells.NewPrefix(l.cellKey, 1), &cells.Decoder{}
 	}
 	// What lies past their marks they lack for certain: without it, less is to be found.
 	l.rest.CopyFrom(l.prefix)
 	for _, tail := range g.send[before:] {
-		for _, n := range l.authors[tail.author][tail.next-1 : tail.last] {
+		for _, n := range l.authors[tail.author][tail.next-1-l.base[tail.author] : tail.last-l.base[tail.author]] {
 			if n != 0 {
 				l.rest.Remove(uint64(l.headers[n-1].short))
 			}
@@ -152,7 +162,11 @@ func (s *session) fromCells(marks, message []byte) error {
 // fromDifference plans by the short ids that only the other side and only this one has.
 func (s *session) fromDifference(remote, local []uint64) error {
 	for _, short := range local {
-		s.log.withShort(short, s.send)
+		found := false
+		s.log.withShort(short, func(h uint32) { found = true; s.send(h) })
+		if !found {
+			return s.pruned()
+		}
 	}
 	if len(remote) == 0 && s.cursor.peek() < 0 {
 		// What differs has the same short ids: cells cannot tell it apart.

@@ -52,23 +52,25 @@ type Log struct {
 	key     fingerKey
 	members []protocols.PeerID // sorted
 	number  map[protocols.PeerID]uint32
-	arena   []byte
+	arena   arena
 	headers []header
 	index   []uint32   // by short id, open addressing; header+1, or 0
-	authors [][]uint32 // by member, by number-1; header+1, or 0
+	authors [][]uint32 // by member, by number-1-base; header+1, or 0
 	tracks  []tracker  // by member
+	past
 	digest  Digest
 	cellKey cells.Key
 	prefix  *cells.Prefix
 	// shortMask has shortBits ones; tests make short ids collide with less.
 	shortMask uint64
 	folded    uint64
-	scratch   []byte
+	namer     namer
 
 	// Kept between batches for their memory alone.
 	pending  []pending
 	due      []due
 	messages []byte // what those signatures are of
+	shorts   []uint64
 	checks   []signature.Check
 	checkBuf []byte
 	rest     *cells.Prefix // the prefix without what marks explain
@@ -83,9 +85,15 @@ type header struct {
 	id     [32]byte
 	off    uint64
 	short  uint32
-	size   uint32
+	shape  uint32 // size of the stored form, and in the lowest byte the kind
 	author uint32
 }
+
+// seq is the number of the record of a header.
+func (l *Log) seq(header int) uint64 { return recordSeq(l.body(header)) }
+
+// kind is that of the record, without a look at the arena.
+func (h *header) kind() Kind { return Kind(h.shape) }
 
 // NewLog returns an empty log for a group. The error says what is wrong with the members.
 func NewLog(g Group) (*Log, error) {
@@ -102,7 +110,9 @@ func NewLog(g Group) (*Log, error) {
 		l.number[m] = uint32(i)
 	}
 	l.authors = make([][]uint32, len(l.members))
+	l.past = newPast(len(l.members), g.Epoch)
 	l.tracks = make([]tracker, len(l.members))
+	l.namer = newNamer(len(l.members))
 	l.digest.Epoch = g.Epoch
 	if g.Verifier == nil {
 		l.group.Verifier = new(signature.Ed25519)
@@ -115,11 +125,11 @@ func NewLog(g Group) (*Log, error) {
 	return l, nil
 }
 
-// Len is the number of records.
+// Len is the number of records held: what was pruned is not among them.
 func (l *Log) Len() int { return len(l.headers) }
 
 // Bytes is how many bytes of records the log holds, without its tables.
-func (l *Log) Bytes() int { return len(l.arena) }
+func (l *Log) Bytes() int { return l.arena.used }
 
 // Digest returns the digest as it stands. It reads no record.
 func (l *Log) Digest() Digest { return l.digest }
@@ -128,13 +138,15 @@ func (l *Log) Digest() Digest { return l.digest }
 // for each record held, if none was hashed twice.
 func (l *Log) Folded() uint64 { return l.folded }
 
-// Recompute returns the digest computed from all records. It equals Digest.
+// Recompute returns the digest computed from all records, those at or below the base as they were
+// when they were pruned. It equals Digest.
 func (l *Log) Recompute() Digest {
-	d := Digest{Epoch: l.group.Epoch}
+	d := l.floor
 	for i := range l.headers {
-		h := &l.headers[i]
-		e := l.key.element(&h.id)
-		d.sum(Kind(l.arena[h.off])).add(&e)
+		if h := &l.headers[i]; l.seq(i) > l.base[h.author] {
+			e := l.key.element(&h.id)
+			d.sum(h.kind()).add(&e)
+		}
 	}
 	return d
 }
@@ -145,14 +157,14 @@ func (l *Log) Reserve(records, bytes int) {
 	if !l.group.Unsigned {
 		per += signatureSize
 	}
-	l.arena = slices.Grow(l.arena, bytes+records*per)
+	l.arena.reserve(bytes + records*per)
 	l.headers = slices.Grow(l.headers, records)
 	l.growIndex(len(l.headers) + records)
 }
 
 // CopyFrom makes l hold what src holds, which must be a log of the same group. It reuses l's memory.
 func (l *Log) CopyFrom(src *Log) {
-	l.arena = append(l.arena[:0], src.arena...)
+	l.arena.copyFrom(&src.arena)
 	l.headers = append(l.headers[:0], src.headers...)
 	l.index = append(l.index[:0], src.index...)
 	for i := range l.authors {
@@ -160,6 +172,7 @@ func (l *Log) CopyFrom(src *Log) {
 		t := &src.tracks[i]
 		l.tracks[i] = tracker{held: t.held, runs: append(l.tracks[i].runs[:0], t.runs...), lost: t.lost}
 	}
+	l.past.copyFrom(&src.past)
 	l.prefix.CopyFrom(src.prefix)
 	l.shortMask = src.shortMask
 	l.digest, l.folded = src.digest, src.folded
@@ -175,61 +188,58 @@ func (l *Log) Insert(r Record) (added bool, err error) {
 		return false, fmt.Errorf("insert record %d of %v: payload of %d bytes, at most %d: %w", r.Seq, r.Author, len(r.Payload), MaxPayload, protocols.ErrVerification)
 	}
 	// Encoded at the end of the arena, where it is to stay; given up there if it fails.
-	start := len(l.arena)
-	l.arena = r.append(l.arena, !l.group.Unsigned)
-	body := l.arena[start:]
+	body := r.append(l.arena.room(recordHeader+len(r.Payload)+len(r.Signature)), !l.group.Unsigned)
 	_, _, err = cutRecord(body, !l.group.Unsigned)
+	author, member := l.number[r.Author]
+	if err == nil && !member {
+		err = fmt.Errorf("verify record %d of %v: the author is no member of the group: %w", r.Seq, r.Author, protocols.ErrVerification)
+	}
 	var id [32]byte
-	var author uint32
 	if err == nil {
 		l.due = l.due[:0]
-		if author, id, added, err = l.verify(&r.Author, body); err == nil {
+		if id, added, err = l.verify(author, body); err == nil {
 			err = l.authenticate()
 		}
 	}
 	if err != nil || !added {
-		l.arena = l.arena[:start]
 		return false, err
 	}
-	l.link(author, id, uint64(start), body)
+	l.prefix.Add(l.link(author, id, l.arena.commit(body), body))
 	return true, nil
 }
 
-// verify checks the stored form of a record against the group and the log, but for its signature,
-// which it leaves to authenticate, and returns its id and whether it is new.
-func (l *Log) verify(author *protocols.PeerID, body []byte) (number uint32, id [32]byte, fresh bool, err error) {
+// verify checks the stored form of a member's record against the group and the log, but for its
+// signature, which it leaves to authenticate, and returns its id and whether it is new.
+func (l *Log) verify(author uint32, body []byte) (id [32]byte, fresh bool, err error) {
 	seq := recordSeq(body)
-	bad := func(what string) (uint32, [32]byte, bool, error) {
-		return 0, [32]byte{}, false, fmt.Errorf("verify record %d of %v: %s: %w", seq, *author, what, protocols.ErrVerification)
+	bad := func(what string) ([32]byte, bool, error) {
+		return [32]byte{}, false, fmt.Errorf("verify record %d of %v: %s: %w", seq, l.members[author], what, protocols.ErrVerification)
 	}
-	number, ok := l.number[*author]
-	if !ok {
-		return bad("the author is no member of the group")
-	}
-	held := l.authors[number]
-	if seq == 0 || seq > uint64(len(held))+maxLead {
+	if seq == 0 || seq > l.high(author)+maxLead {
 		return bad("the number is zero or leaps ahead")
 	}
 	size := len(body)
 	if !l.group.Unsigned {
 		size -= signatureSize
 	}
-	l.scratch = signed(l.scratch[:0], &l.tag, author, body[:size])
-	id = sha256.Sum256(l.scratch)
-	if seq <= uint64(len(held)) && held[seq-1] != 0 {
-		if l.headers[held[seq-1]-1].id != id {
+	id = l.namer.id(&l.tag, author, &l.members[author], body[:size])
+	if n := l.slot(author, seq); n != 0 {
+		if l.headers[n-1].id != id {
 			return bad("another record of this author has the same number")
 		}
-		return number, id, false, nil
+		return id, false, nil
+	}
+	if seq <= l.base[author] {
+		return id, false, nil // held once, and pruned: never again
 	}
 	if !l.group.Unsigned {
 		if len(l.due) == 0 {
 			l.messages = l.messages[:0]
 		}
-		l.messages = append(l.messages, l.scratch...)
-		l.due = append(l.due, due{number, seq, len(l.messages), body[size:]})
+		l.messages = signed(l.messages, &l.tag, &l.members[author], body[:size])
+		l.due = append(l.due, due{author, seq, len(l.messages), body[size:]})
 	}
-	return number, id, true, nil
+	return id, true, nil
 }
 
 // A due signature is of a record that verify found to be in order otherwise.
@@ -263,28 +273,40 @@ func (l *Log) authenticate() error {
 	return fmt.Errorf("verify %d records: their signatures hold one by one, but not together: %w", len(l.due), protocols.ErrVerification)
 }
 
-// link makes a verified record, whose stored form is in the arena at off, part of the log.
-func (l *Log) link(author uint32, id [32]byte, off uint64, body []byte) {
+// linkPending makes what is new of the verified records part of the log.
+func (l *Log) linkPending() {
+	l.shorts = l.shorts[:0]
+	for i := range l.pending {
+		if p := &l.pending[i]; p.fresh {
+			l.shorts = append(l.shorts, l.link(p.author, p.id, l.arena.add(p.body), p.body))
+		}
+		l.pending[i].body = nil
+	}
+	l.prefix.AddAll(l.shorts)
+}
+
+// link makes a verified record, whose stored form is in the arena at off, part of the log, but for the
+// coded cells: it returns the short id that is to be added to these.
+func (l *Log) link(author uint32, id [32]byte, off uint64, body []byte) (short uint64) {
+	short = l.short(&id)
+	l.attach(author, id, short, off, body)
+	e := l.key.element(&id)
+	l.digest.sum(Kind(body[0])).add(&e)
+	l.folded++
+	return short
+}
+
+// attach enters a record into the tables.
+func (l *Log) attach(author uint32, id [32]byte, short, off uint64, body []byte) {
 	seq := recordSeq(body)
-	short := l.short(&id)
-	l.prefix.Add(short)
-	l.headers = append(l.headers, header{id: id, short: uint32(short), off: off, size: uint32(len(body)), author: author})
+	l.headers = append(l.headers, header{id: id, short: uint32(short), off: off, shape: uint32(len(body))<<8 | uint32(body[0]), author: author})
 	n := uint32(len(l.headers))
 	if 4*int(n) > 3*len(l.index) {
 		l.growIndex(2 * int(n))
 	} else {
 		l.place(n)
 	}
-	t := l.authors[author]
-	l.tracks[author].add(seq, uint64(len(t)))
-	for uint64(len(t)) < seq {
-		t = append(t, 0)
-	}
-	t[seq-1] = n
-	l.authors[author] = t
-	e := l.key.element(&id)
-	l.digest.sum(Kind(body[0])).add(&e)
-	l.folded++
+	l.enter(author, seq, n)
 }
 
 func (l *Log) place(n uint32) {
@@ -328,5 +350,5 @@ func (l *Log) find(id *[32]byte) int {
 
 func (l *Log) body(i int) []byte {
 	h := &l.headers[i]
-	return l.arena[h.off : h.off+uint64(h.size) : h.off+uint64(h.size)]
+	return l.arena.at(h.off, h.shape>>8)
 }

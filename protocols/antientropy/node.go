@@ -206,7 +206,7 @@ func (n *Node) open(now time.Duration, peer protocols.PeerID, id uint64, initiat
 	*s = session{
 		log: n.log, cfg: &n.cfg, ch: s.ch, pcg: s.pcg, rng: s.rng,
 		peer: peer, id: id, initiator: initiator, level: n.cfg.level, sorted: true,
-		started: now, haveAll: now, deadline: now + n.cfg.Timeout,
+		compactions: n.log.compactions, started: now, haveAll: now, deadline: now + n.cfg.Timeout,
 		cursor: Cursor{log: n.log, spans: s.cursor.spans[:0], list: s.cursor.list[:0]},
 		queue:  s.queue[:0], arena: s.arena[:0], held: s.held[:0], lacks: s.lacks[:0],
 	}
@@ -335,6 +335,8 @@ func resetCode(err error) byte {
 		return 0
 	case errors.Is(err, protocols.ErrVerification):
 		return protocols.ResetRefused
+	case errors.Is(err, protocols.ErrPruned):
+		return protocols.ResetPruned
 	case errors.Is(err, protocols.ErrVersion):
 		return protocols.ResetVersion
 	case errors.Is(err, protocols.ErrExhausted):

@@ -2,6 +2,7 @@ package antientropy
 
 import (
 	"bytes"
+	"fmt"
 	"iter"
 
 	"github.com/perfgate/perfgate/protocols"
@@ -13,22 +14,31 @@ func (l *Log) High(author protocols.PeerID) uint64 {
 	if !ok {
 		return 0
 	}
-	return uint64(len(l.authors[n]))
+	return l.high(n)
 }
 
 // Record returns the record of an author with a number, which shares the log's memory.
 func (l *Log) Record(author protocols.PeerID, seq uint64) (Record, bool) {
 	n, ok := l.number[author]
-	if !ok || seq == 0 || seq > uint64(len(l.authors[n])) || l.authors[n][seq-1] == 0 {
+	if !ok {
 		return Record{}, false
 	}
-	return parseRecord(l.body(int(l.authors[n][seq-1]-1)), author, !l.group.Unsigned), true
+	h := l.slot(n, seq)
+	if h == 0 {
+		return Record{}, false
+	}
+	return parseRecord(l.body(int(h-1)), author, !l.group.Unsigned), true
 }
 
 // All ranges over the records by author and number. Records share the log's memory.
 func (l *Log) All() iter.Seq[Record] {
 	return func(yield func(Record) bool) {
 		for a, t := range l.authors {
+			for _, n := range l.kept[a] {
+				if !yield(parseRecord(l.body(int(n-1)), l.members[a], !l.group.Unsigned)) {
+					return
+				}
+			}
 			for _, n := range t {
 				if n != 0 && !yield(parseRecord(l.body(int(n-1)), l.members[a], !l.group.Unsigned)) {
 					return
@@ -41,23 +51,24 @@ func (l *Log) All() iter.Seq[Record] {
 // Marks returns the marks of all authors with records, in order of author.
 func (l *Log) Marks() []Mark {
 	var m []Mark
-	for a, t := range l.authors {
-		if len(t) > 0 {
-			m = append(m, Mark{Author: l.members[a], High: uint64(len(t))})
+	for a := range l.authors {
+		if high := l.high(uint32(a)); high > 0 {
+			m = append(m, Mark{Author: l.members[a], High: high})
 		}
 	}
 	return m
 }
 
 // Compare returns how the sets of two logs relate, record by record, as seen from l. A sync finds
-// the same without seeing both.
+// the same without seeing both. What one side has pruned counts as held there.
 func (l *Log) Compare(other *Log) Outcome { return relation(other.lackedBy(l), l.lackedBy(other)) }
 
 // lackedBy counts the records of l that other lacks.
 func (l *Log) lackedBy(other *Log) int {
 	n := 0
 	for i := range l.headers {
-		if other.find(&l.headers[i].id) < 0 {
+		h := &l.headers[i]
+		if other.find(&h.id) < 0 && l.seq(i) > other.base[h.author] {
 			n++
 		}
 	}
@@ -65,8 +76,14 @@ func (l *Log) lackedBy(other *Log) int {
 }
 
 // Merge adds to l all records of other, each checked, and returns how many were new. It stops at
-// the first that fails; the error wraps protocols.ErrVerification.
+// the first that fails; the error wraps protocols.ErrVerification, or protocols.ErrPruned when other
+// has pruned records that l lacks.
 func (l *Log) Merge(other *Log) (added int, err error) {
+	for a, n := range other.base {
+		if at, ok := l.number[other.members[a]]; n > 0 && (!ok || l.whole[at] < n) {
+			return 0, fmt.Errorf("merge logs: %w: %w", protocols.ErrPruned, protocols.ErrVersion)
+		}
+	}
 	for r := range other.All() {
 		fresh, err := l.Insert(r)
 		if err != nil {

@@ -51,16 +51,16 @@ func (t *tracker) add(seq, last uint64) {
 
 // holes returns the holes of an author's table. It looks for them if they were lost sight of and
 // have become few, and says whether it knows them.
-func (t *tracker) holes(table []uint32) ([]run, bool) {
+func (t *tracker) holes(table []uint32, base uint64) ([]run, bool) {
 	if t.lost && len(table)-t.held <= maxRuns {
-		t.runs = appendHoles(t.runs[:0], table)
+		t.runs = appendHoles(t.runs[:0], table, base)
 		t.lost = false
 	}
 	return t.runs, !t.lost
 }
 
-// appendHoles lists the holes of a table.
-func appendHoles(dst []run, table []uint32) []run {
+// appendHoles lists the holes of a table that begins after base.
+func appendHoles(dst []run, table []uint32, base uint64) []run {
 	for i := 0; i < len(table); i++ {
 		if table[i] != 0 {
 			continue
@@ -69,7 +69,7 @@ func appendHoles(dst []run, table []uint32) []run {
 		for table[i] == 0 {
 			i++ // the last entry is never empty
 		}
-		dst = append(dst, run{uint64(first) + 1, uint64(i)})
+		dst = append(dst, run{base + uint64(first) + 1, base + uint64(i)})
 	}
 	return dst
 }

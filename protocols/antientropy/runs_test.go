@@ -14,8 +14,8 @@ func TestTrackerKnowsTheHoles(t *testing.T) {
 		var tr tracker
 		var table []uint32
 		check := func() {
-			got, known := tr.holes(table)
-			if want := appendHoles(nil, table); !known || !slices.Equal(got, want) {
+			got, known := tr.holes(table, 0)
+			if want := appendHoles(nil, table, 0); !known || !slices.Equal(got, want) {
 				rt.Fatalf("holes %v, known %v; want %v", got, known, want)
 			}
 		}
@@ -40,7 +40,7 @@ func TestTrackerLosesAndFindsHoles(t *testing.T) {
 		}
 		g.add(t, l, 0, seq, seq)
 	}
-	if holes, _ := l.tracks[0].holes(l.authors[0]); !l.exact() || len(holes) != 20 || holes[0] != (run{3961, 3961}) {
+	if holes, _ := l.tracks[0].holes(l.authors[0], 0); !l.exact() || len(holes) != 20 || holes[0] != (run{3961, 3961}) {
 		t.Errorf("exact %v, holes %v", l.exact(), holes)
 	}
 	c := g.log(t)

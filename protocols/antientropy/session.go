@@ -56,6 +56,8 @@ type session struct {
 	noted bool // the result has been handed over
 	err   error
 	ended time.Duration
+
+	compactions int // of the log when the session began
 }
 
 // told is what one turn of the other side told.
@@ -100,6 +102,9 @@ func (s *session) breach(format string, args ...any) error {
 
 // handle takes one whole message.
 func (s *session) handle(now time.Duration, b []byte) error {
+	if err := s.sameNumbers(); err != nil {
+		return err
+	}
 	leg, parts, err := parseMessage(b)
 	if err != nil {
 		return fmt.Errorf("sync with %v: %w", s.peer, err)
@@ -178,7 +183,10 @@ func (s *session) onWish(b []byte) error {
 			err = s.breach("asked for records twice")
 		}
 		s.told.lastKind, s.told.lastWish = partWish, [2]uint64{at[0], r.last}
-		if last := min(r.last, uint64(len(s.log.authors[min(author, len(s.log.authors)-1)]))); err == nil && r.first <= last {
+		if err == nil && r.first <= s.log.base[author] {
+			err = s.pruned()
+		}
+		if last := min(r.last, s.log.high(uint32(min(author, len(s.log.authors)-1)))); err == nil && r.first <= last {
 			s.cursor.spans = append(s.cursor.spans, span{uint32(author), r.first, last})
 		}
 	})
@@ -204,6 +212,9 @@ func (s *session) onIDs(p part) error {
 			s.log.withShort(id, send)
 		} else if s.salted != nil {
 			s.salted.find(id, send)
+		}
+		if !found && p.kind == partShorts && s.log.compactions > 0 {
+			return s.pruned() // cells still speak of it
 		}
 		if !found {
 			return s.breach("asked for a record that was not offered")
@@ -247,6 +258,9 @@ const fullMessage = 16 << 10
 
 // pump queues messages while the channel has room.
 func (s *session) pump() error {
+	if err := s.sameNumbers(); err != nil {
+		return err
+	}
 	for s.ch.Room() {
 		leg := s.legIn + 1
 		b := binary.LittleEndian.AppendUint16(s.ch.Buffer(), leg)

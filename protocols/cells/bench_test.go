@@ -25,6 +25,23 @@ func BenchmarkPrefixAdd(b *testing.B) {
 	}
 }
 
+func BenchmarkPrefixAddAll(b *testing.B) {
+	shorts := make([]uint64, 128)
+	s := uint64(1)
+	for _, m := range []int{64, 256, 1024, 4096} {
+		b.Run(fmt.Sprintf("cells=%d", m), func(b *testing.B) {
+			p := NewPrefix(testKey, m)
+			for n := 0; n < b.N; n += len(shorts) {
+				for i := range shorts {
+					shorts[i] = s
+					s += 0x9e3779b97f4a7c15
+				}
+				p.AddAll(shorts)
+			}
+		})
+	}
+}
+
 func BenchmarkDecode(b *testing.B) {
 	for _, n := range []int{10_000, 1_000_000} {
 		for _, d := range []int{1, 10, 100, 1000} {

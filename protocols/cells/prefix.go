@@ -41,6 +41,40 @@ func NewNarrowPrefix(key Key, m int) *Prefix {
 // Add adds an item by its short id.
 func (p *Prefix) Add(short uint64) { p.change(short, 1) }
 
+// AddAll adds items by their short ids, as Add would one after the other, in less time.
+func (p *Prefix) AddAll(shorts []uint64) {
+	n := int64(len(p.cells))
+	for ; len(shorts) > 1; shorts = shorts[2:] {
+		// A step waits for the one before on the same walk; those of two walks at once overlap.
+		a, b := p.mixer.mix(shorts[0]), p.mixer.mix(shorts[1])
+		checkA, checkB := p.mixer.check(a), p.mixer.check(b)
+		v, w := newWalk(a), newWalk(b)
+		for v.at < n && w.at < n {
+			p.cells[v.at].put(shorts[0], checkA)
+			p.cells[w.at].put(shorts[1], checkB)
+			v.next()
+			w.next()
+		}
+		for ; v.at < n; v.next() {
+			p.cells[v.at].put(shorts[0], checkA)
+		}
+		for ; w.at < n; w.next() {
+			p.cells[w.at].put(shorts[1], checkB)
+		}
+		p.items += 2
+		p.version += 2
+	}
+	if len(shorts) > 0 {
+		p.Add(shorts[0])
+	}
+}
+
+func (c *Cell) put(short uint64, check uint32) {
+	c.Sum ^= short
+	c.Check ^= check
+	c.Count++
+}
+
 // Remove takes out an item that was added.
 func (p *Prefix) Remove(short uint64) { p.change(short, -1) }
 

@@ -48,6 +48,20 @@ func TestPrefixDependsOnTheSetAlone(t *testing.T) {
 	})
 }
 
+// Items that are added together are added as one by one.
+func TestPrefixAddAll(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := rapid.IntRange(1, 200).Draw(t, "cells")
+		set := rapid.SliceOfNDistinct(rapid.Uint64(), 0, 9, rapid.ID[uint64]).Draw(t, "set")
+		want := prefixOf(m, set...)
+		p := NewPrefix(testKey, m)
+		p.AddAll(set)
+		if p.Count() != want.Count() || p.version != want.version || !slices.Equal(p.cells, want.cells) {
+			t.Fatalf("%d items, version %d; want %d and %d, or other cells", p.Count(), p.version, want.Count(), want.version)
+		}
+	})
+}
+
 func TestPrefixAgainstDefinition(t *testing.T) {
 	rnd := newRand(2)
 	p := NewPrefix(testKey, 100)

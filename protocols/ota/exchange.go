@@ -1,0 +1,206 @@
+package ota
+
+import (
+	"slices"
+	"time"
+
+	"github.com/perfgate/perfgate/protocols"
+)
+
+// A link is what is known of one peer in one ceremony.
+type link struct {
+	knows   bool // the proposal
+	hasVote bool // ours
+	decided bool // it knows the outcome
+	owed    bool // it asked
+	next    time.Duration
+	tries   int
+}
+
+// direct is up to how many peers votes go from everybody to everybody; beyond, to the coordinator.
+const direct = 64
+
+// handle takes a message of a ceremony from a peer.
+func (n *Node) handle(now time.Duration, from int, m *message) error {
+	c := n.find(m.id)
+	if c == nil {
+		if slices.ContainsFunc(n.rec.past, func(p passed) bool { return p.id == m.id }) {
+			return nil // through, and without anything left to say
+		}
+		if m.kind == kindStatus && m.flags&knowsProposal == 0 {
+			return nil // neither side knows it: answering would never end
+		}
+		if m.kind != kindProposal {
+			n.strays = append(n.strays, stray{from, m.id})
+			return nil
+		}
+		var err error
+		if c, err = n.admit(now, &m.proposal, m.sig); err != nil {
+			return err
+		}
+	}
+	l := &c.links[from]
+	if m.kind == kindStatus && m.flags&knowsProposal == 0 {
+		l.knows, l.owed = false, true
+	} else {
+		l.knows = true
+	}
+	l.hasVote = l.hasVote || m.flags&knowsYourVote != 0
+	l.decided = m.flags&(knowsCommitted|knowsAborted) != 0
+	l.owed = l.owed || m.flags&asks != 0
+	for _, p := range m.papers {
+		if _, err := n.count(c, p); err != nil {
+			return err
+		}
+	}
+	if n.decide(c) {
+		n.save()
+	}
+	return n.err
+}
+
+// A stray is a message of a ceremony that is not known here: whoever sent it has the proposal.
+type stray struct {
+	from int
+	id   ID
+}
+
+// needs is what a peer is to be sent without having asked.
+type needs struct{ proposal, vote, outcome, poll bool }
+
+func (x needs) any() bool { return x.proposal || x.vote || x.outcome || x.poll }
+
+func (n *Node) needs(c *ceremony, i int) (x needs) {
+	l := &c.links[i]
+	leads := c.proposal.Coordinator == n.cfg.Self
+	peer := n.cfg.Peers[i]
+	if c.outcome != Undecided {
+		x.outcome = leads && !l.decided
+		x.proposal = x.outcome && !l.knows
+		return x
+	}
+	if c.given {
+		// Others may have come to an end after all; one of them is asked now and then.
+		x.poll = i == c.polls%len(c.links)
+		return x
+	}
+	x.proposal = leads && !l.knows
+	x.vote = c.voted && !l.hasVote && (leads || len(n.cfg.Peers) < direct || peer == c.proposal.Coordinator)
+	// Whoever does not lead asks the coordinator, and the peer after itself, in case that one is gone.
+	x.poll = l.decided || !leads && !x.vote && (peer == c.proposal.Coordinator || i == int(n.rec.epoch+uint64(c.polls))%len(c.links))
+	return x
+}
+
+// due is when something has to be sent or given up in a ceremony.
+func (n *Node) due(c *ceremony) time.Duration {
+	at := protocols.Never
+	if c.outcome == Undecided && !c.given && c.began > 0 {
+		at = c.began + n.policy.Timeout
+	}
+	for i := range c.links {
+		if n.needs(c, i).any() {
+			at = min(at, c.links[i].next)
+		}
+	}
+	return at
+}
+
+// exchange sends what peers need and what they asked for.
+func (n *Node) exchange(now time.Duration, out *protocols.Output) {
+	for _, s := range n.strays {
+		n.send(now, nil, s.from, &message{kind: kindStatus, id: s.id}, out, false)
+	}
+	n.strays = n.strays[:0]
+	for _, c := range n.cers {
+		polled := false
+		for i := range c.links {
+			l := &c.links[i]
+			x := n.needs(c, i)
+			timed := x.any() && now >= l.next
+			if !timed && !l.owed {
+				continue
+			}
+			again := l.tries > 0
+			if timed {
+				l.next = now + n.backoff(l.tries)
+				l.tries++
+				polled = polled || x.poll
+			}
+			base := message{id: c.id}
+			if timed && (x.proposal || x.outcome || x.poll) {
+				base.flags = asks
+			}
+			said := false
+			say := func(m message) {
+				m.id, m.flags = base.id, base.flags
+				n.send(now, c, i, &m, out, again)
+				said = true
+			}
+			if timed && x.proposal || l.owed && !l.knows {
+				say(message{kind: kindProposal, proposal: c.proposal, sig: c.sig})
+			}
+			switch {
+			case c.outcome != Undecided && (timed || !l.decided):
+				for papers := c.papers(c.outcome); len(papers) > 0; papers = papers[min(maxVotes, len(papers)):] {
+					say(message{kind: kindVotes, papers: papers[:min(maxVotes, len(papers))]})
+				}
+			case c.outcome == Undecided && c.voted && !l.hasVote && (timed && x.vote || l.owed):
+				say(message{kind: kindVotes, papers: n.mine(c)})
+			}
+			if !said {
+				say(message{kind: kindStatus})
+			}
+			l.owed = false
+		}
+		if polled {
+			c.polls++
+		}
+	}
+}
+
+// mine is this member's vote.
+func (n *Node) mine(c *ceremony) []ballotPaper {
+	o := Committed
+	if c.own != Ready {
+		o = Aborted
+	}
+	for _, p := range c.papers(o) {
+		if int(p.vote.Member) == n.member {
+			return []ballotPaper{p}
+		}
+	}
+	return nil
+}
+
+func (n *Node) backoff(tries int) time.Duration {
+	d := min(n.cfg.Resend<<min(tries, 10), 30*time.Second<<max(min(tries-10, 5), 0))
+	return d + time.Duration(n.rng.Int64N(int64(d)/8+1))
+}
+
+// send puts a message into a datagram, with what is known here of the ceremony.
+func (n *Node) send(_ time.Duration, c *ceremony, to int, m *message, out *protocols.Output, again bool) {
+	if c != nil {
+		m.flags |= knowsProposal
+		switch c.outcome {
+		case Committed:
+			m.flags |= knowsCommitted
+		case Aborted:
+			m.flags |= knowsAborted
+		}
+		if i, ok := n.policy.Group.Index(n.cfg.Peers[to]); ok {
+			if c.ready.Has(i) || slices.ContainsFunc(c.refused, func(p ballotPaper) bool { return int(p.vote.Member) == i }) {
+				m.flags |= knowsYourVote
+			}
+		}
+	}
+	if again {
+		n.stats.Resent++
+	} else {
+		n.stats.Messages++
+	}
+	b, err := protocols.Envelope{Type: protocols.TypeOTA, Session: m.id.session(), Body: m.append(nil)}.Append(out.Buffer())
+	if err != nil {
+		return // all messages fit
+	}
+	out.Datagrams = append(out.Datagrams, protocols.Datagram{To: n.cfg.Peers[to], Data: b, Message: !again, Again: again})
+}
