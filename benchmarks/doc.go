@@ -48,7 +48,7 @@
 // AntiEntropyReconcileSigned a thousand with signatures. Its cpu-ops/s is records applied per second of
 // the clock.
 //
-// JournalFresh/peers=N/ops=B/parity=P/net=SCENARIO is one publish: the first of N peers writes B
+// JournalPublish/peers=N/ops=B/parity=P/net=SCENARIO is one publish: the first of N peers writes B
 // records of 256 bytes at once, which goes on until the network is at rest. Parity is in percent. Its
 // time in ns/op is what one publish costs the processor, for all peers together. The panel is of 2,000
 // publishes of one record, 40 in each of 50 networks, or 30 of eighty, 3 in each of 10, and then each
@@ -116,13 +116,13 @@
 // no panel: their
 // ns/op is what one run costs the processor, on an ideal network and for all peers together.
 //
-//	GrowthFresh    a publish of 80 records with 25 % of parity, until half of them are with all peers
-//	GrowthCold     one peer holds all records and syncs with all others, which hold none, five at a
-//	               time; until all hold all
-//	GrowthEpoch    an epoch as in EpochBegin; votes=relayed relays them in groups of any size
-//	GrowthSync     a sync as in AntiEntropySync
-//	GrowthDigest   a digest computed from all records, of 8 bytes each
-//	GrowthCompare  the digests of two equal logs compared
+//	GrowthFresh     a publish of 80 records with 25 % of parity, until half of them are with all peers
+//	GrowthColdSync  one peer holds all records and syncs with all others, which hold none, five at a
+//	                time; until all hold all, under stress
+//	GrowthEpoch     an epoch as in EpochBegin; votes=relayed relays them in groups of any size
+//	GrowthSync      a sync as in AntiEntropySync
+//	GrowthDigest    a digest computed from all records, of 8 bytes each
+//	GrowthCompare   the digests of two equal logs compared
 //
 // An op in ops/s is one record applied at a replica that lacked it; an op in the units per op is one
 // sync. A sync that does not converge, or applies another number of records than were missing,

@@ -166,8 +166,8 @@ func (c *crowd) batch(after, count int) []antientropy.Record {
 	return records
 }
 
-// JournalFresh publishes records of 256 bytes to all other peers of a group. Parity is for bursts.
-func BenchmarkJournalFresh(b *testing.B) {
+// JournalPublish publishes records of 256 bytes to all other peers of a group. Parity is for bursts.
+func BenchmarkJournalPublish(b *testing.B) {
 	for _, peers := range []int{3, 10, 100} {
 		for _, ops := range []int{1, 80} {
 			for _, parity := range []int{0, 25} {
