@@ -107,12 +107,15 @@ type Channel struct {
 	deadline time.Duration
 	path     *Path
 	before   uint64 // loss expected beforehand, in millionths
+	life     uint16 // by chance: a channel to the same peer for the same session after a crash has another
 	serial   uint16
 	rows     int // of parity for a group of rowsFor fragments at loss rowsAt
 	rowsFor  int
 	rowsAt   share
 
 	// Receiving.
+	peerLife uint16 // of the first frame that came
+	met      bool
 	next     uint32
 	slots    [ring]slot
 	gaps     int // datagrams held beyond the first gap
@@ -197,6 +200,7 @@ func (c *Channel) Reset(opts ChannelOptions, typ byte, peer PeerID, session uint
 		path: opts.Path, before: uint64(max(opts.Loss, 0) * 1e6),
 		segs: c.segs[:0], slots: c.slots, inbox: c.inbox[:0], groups: c.groups[:0],
 		missing: c.missing[:0], spare: c.spare, free: c.free,
+		life: uint16(rng.Uint64()),
 	}
 }
 

@@ -16,6 +16,12 @@ func (c *Channel) Receive(now time.Duration, body []byte) error {
 	if f.kind == frameReset {
 		return &ResetError{Code: f.code}
 	}
+	if !c.met {
+		c.met, c.peerLife = true, f.life
+	} else if f.life != c.peerLife {
+		// The peer began anew since, as after a crash: what either side knows of the other is void.
+		return &ResetError{Code: ResetClosed}
+	}
 	if c.tally.hear(f.serial, c.path) {
 		return nil // the network's copy, not the peer's
 	}

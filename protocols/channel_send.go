@@ -267,7 +267,7 @@ func (c *Channel) emit(now time.Duration, s *segment, seq uint32, flags byte, ou
 
 // put writes a frame into a datagram of its own.
 func (c *Channel) put(f *frame, out *Output, d Datagram) {
-	f.serial, f.lost = c.serial, c.path.report(c.before)
+	f.life, f.serial, f.lost = c.life, c.serial, c.path.report(c.before)
 	c.serial++
 	d.To, d.Data = c.peer, f.append(Envelope{Type: c.typ, Session: c.session}.appendHeader(out.Buffer(), 0))
 	setBody(d.Data)

@@ -328,3 +328,36 @@ func TestChannelTellsOfHalfAGap(t *testing.T) {
 		t.Fatalf("%d messages, %+v", len(b.got), a.ch.Stats())
 	}
 }
+
+// A peer that lost its memory and is reached by a late copy of our opening answers in the same session,
+// from the beginning. What it says then must not be taken for what it said before.
+func TestPeerThatBeganAnew(t *testing.T) {
+	channel := func(seed uint64) *protocols.Channel {
+		return protocols.NewChannel(protocols.ChannelOptions{}, protocols.TypeAntiEntropy, protocols.PeerID{1}, 5, rand.New(rand.NewPCG(seed, 1)))
+	}
+	say := func(c *protocols.Channel, text string) []byte {
+		if err := c.Send([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		var out protocols.Output
+		out.Reset()
+		if err := c.Flush(0, &out); err != nil {
+			t.Fatal(err)
+		}
+		e, err := protocols.ParseEnvelope(out.Datagrams[0].Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.Body
+	}
+	here, before, after := channel(1), channel(2), channel(3)
+	if err := here.Receive(0, say(before, "one")); err != nil {
+		t.Fatal(err)
+	}
+	if err := here.Receive(0, say(before, "two")); err != nil {
+		t.Fatal(err)
+	}
+	if err := here.Receive(0, say(after, "other")); !errors.Is(err, protocols.ErrTimeout) {
+		t.Errorf("after a crash of the peer: %v, want one that wraps %v", err, protocols.ErrTimeout)
+	}
+}

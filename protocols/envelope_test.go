@@ -3,6 +3,7 @@ package protocols
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -112,7 +113,7 @@ func TestResetErrorsAreDistinct(t *testing.T) {
 		if err != nil || e.Session != 5 || !IsReset(e.Body) || Opens(e.Body) {
 			t.Fatalf("reset %d: %+v, %v", code, e, err)
 		}
-		c := NewChannel(ChannelOptions{}, TypeAntiEntropy, PeerID{1}, 5, nil)
+		c := NewChannel(ChannelOptions{}, TypeAntiEntropy, PeerID{1}, 5, rand.New(rand.NewPCG(1, 1)))
 		if err := c.Receive(0, e.Body); !errors.Is(err, want) {
 			t.Errorf("reset %d: %v, want %v", code, err, want)
 		}

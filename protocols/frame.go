@@ -24,7 +24,7 @@ const (
 )
 
 const (
-	commonHeader = 1 + 2 + 1 + 4
+	commonHeader = 1 + 2 + 2 + 1 + 4
 	dataHeader   = commonHeader + 4 + 1
 	parityHeader = commonHeader + 4 + 1 + 1 + 1
 	// MaxFragment is how much of a message fits into one datagram, in bytes: as much as parity leaves
@@ -36,13 +36,14 @@ const (
 
 // A frame is the body of one envelope of a channel. All but a reset begin alike:
 //
-//	kind (1), serial (2), share lost (1), next wanted (4)
+//	kind (1), life (2), serial (2), share lost (1), next wanted (4)
 //	data    1, ..., sequence (4), flags (1), fragment
 //	ack     2, ..., number of words (1), words (8 each; bit i of word w: next+1+64w+i is here)
 //	parity  4, ..., first sequence of the group (4), fragments in it (1), row (1), flags (1), sum
 //	reset   3, code (1)
 type frame struct {
 	kind   byte
+	life   uint16 // of the sender's channel, by chance: after a crash it has another
 	serial uint16 // counts all datagrams of a channel one way
 	lost   share  // of those that came the other way
 	next   uint32 // every sequence number before this one has arrived
@@ -60,6 +61,7 @@ func (f *frame) append(dst []byte) []byte {
 	if f.kind == frameReset {
 		return append(dst, f.code)
 	}
+	dst = binary.LittleEndian.AppendUint16(dst, f.life)
 	dst = binary.LittleEndian.AppendUint16(dst, f.serial)
 	dst = append(dst, byte(f.lost))
 	dst = binary.LittleEndian.AppendUint32(dst, f.next)
@@ -104,14 +106,14 @@ func parseFrame(b []byte) (frame, error) {
 	if len(b) < commonHeader+1 {
 		return bad("cut short")
 	}
-	f.serial, f.lost = binary.LittleEndian.Uint16(b[1:]), share(b[3])
-	f.next = binary.LittleEndian.Uint32(b[4:])
+	f.life, f.serial, f.lost = binary.LittleEndian.Uint16(b[1:]), binary.LittleEndian.Uint16(b[3:]), share(b[5])
+	f.next = binary.LittleEndian.Uint32(b[6:])
 	switch f.kind {
 	case frameData:
 		if len(b) < dataHeader+1 {
 			return bad("data cut short")
 		}
-		f.seq, f.flags, f.data = binary.LittleEndian.Uint32(b[8:]), b[12], b[dataHeader:]
+		f.seq, f.flags, f.data = binary.LittleEndian.Uint32(b[10:]), b[14], b[dataHeader:]
 		if f.flags&^flagMask != 0 || len(f.data) > MaxFragment {
 			return bad("data with unknown flags or too long")
 		}
@@ -120,7 +122,7 @@ func parseFrame(b []byte) (frame, error) {
 		if len(b) < parityHeader+shardHead+1 {
 			return bad("parity cut short")
 		}
-		f.seq, f.group, f.row, f.flags = binary.LittleEndian.Uint32(b[8:]), b[12], b[13], b[14]
+		f.seq, f.group, f.row, f.flags = binary.LittleEndian.Uint32(b[10:]), b[14], b[15], b[16]
 		f.data = b[parityHeader:]
 		if f.flags&^flagPush != 0 || len(f.data) > MaxFragment+shardHead {
 			return bad("parity with unknown flags or too long")
@@ -130,7 +132,7 @@ func parseFrame(b []byte) (frame, error) {
 		}
 		return f, nil
 	case frameAck:
-		n := int(b[8])
+		n := int(b[commonHeader])
 		if n > len(f.words) || len(b) != commonHeader+1+8*n {
 			return bad("acknowledgement of the wrong length")
 		}

@@ -30,7 +30,7 @@ func Example() {
 				if author != i && seq >= 490 {
 					break // the other's newest have not arrived
 				}
-				log.Insert(antientropy.Record{Kind: antientropy.Op, Author: name, Seq: seq + 1, Payload: make([]byte, 100)})
+				log.Insert(antientropy.Record{Kind: antientropy.Op, Author: name, Seq: seq + 1, Payload: make([]byte, 98)})
 			}
 		}
 		nodes[i], err = antientropy.NewNode(log, antientropy.Config{Self: self, Channel: protocols.ChannelOptions{Loss: -1}})
@@ -51,9 +51,9 @@ func Example() {
 	wire := net.Total().WireBytes
 	fmt.Printf("%v: %d records in %d legs, %d messages, %d datagrams\n", r.Outcome, records, r.Legs, net.Total().Messages, net.Total().Datagrams)
 	fmt.Printf("both hold all after %v, known after %v\n", max(r.HaveAll, peer.HaveAll), r.Ended)
-	fmt.Printf("%d bytes on the wire, %d of them records\n", wire, records*(100+13))
+	fmt.Printf("%d bytes on the wire, %d of them records\n", wire, records*(98+13))
 	// Output:
-	// diverged: 20 records in 4 legs, 4 messages, 7 datagrams
+	// diverged: 20 records in 4 legs, 4 messages, 6 datagrams
 	// both hold all after 75ms, known after 100ms
-	// 2805 bytes on the wire, 2260 of them records
+	// 2724 bytes on the wire, 2220 of them records
 }

@@ -163,7 +163,7 @@ func TestStrayDatagrams(t *testing.T) {
 	}
 	wrongVersion := pack(protocols.TypeAntiEntropy, 3, 1)
 	wrongVersion[0]++
-	opening := pack(protocols.TypeAntiEntropy, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 42)
+	opening := pack(protocols.TypeAntiEntropy, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 42)
 	for _, c := range []struct {
 		name    string
 		from    protocols.PeerID
