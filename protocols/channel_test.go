@@ -225,7 +225,7 @@ func TestChannelRefuses(t *testing.T) {
 	serial := uint16(0)
 	head := func(kind byte, seq uint32) []byte {
 		serial++
-		b := append(le.AppendUint16([]byte{kind}, serial), 0)
+		b := append(le.AppendUint16([]byte{kind, 0, 0}, serial), 0)
 		return le.AppendUint32(le.AppendUint32(b, 0), seq)
 	}
 	data := func(seq uint32, flags byte, n int) []byte {
@@ -244,7 +244,7 @@ func TestChannelRefuses(t *testing.T) {
 		{"a message within another", [][]byte{data(0, first, 1), data(1, first, 1)}},
 		{"a message over the limit", [][]byte{data(0, first, 1000), data(1, last, 1)}},
 		{"the same, out of order", [][]byte{data(1, last, 1), data(0, first, 1000)}},
-		{"an acknowledgement of what was not sent", [][]byte{{2, 0, 0, 0, 1, 0, 0, 0, 0}}},
+		{"an acknowledgement of what was not sent", [][]byte{{2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}}},
 		{"parity beyond the window", [][]byte{parity(440, 9, 0, 1, 2, 3, 4)}},
 		{"parity of nothing", [][]byte{parity(0, 1, 0, 0, 0, 0, 0)}},
 		{"parity longer than it says", [][]byte{parity(0, 1, 0, 200, 200, 200, 200)}},

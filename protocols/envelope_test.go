@@ -84,7 +84,7 @@ func FuzzDatagram(f *testing.F) {
 }
 
 func TestFrames(t *testing.T) {
-	head := func(kind byte, rest ...byte) []byte { return append([]byte{kind, 0, 0, 0, 0, 0, 0, 0}, rest...) }
+	head := func(kind byte, rest ...byte) []byte { return append([]byte{kind, 0, 0, 0, 0, 0, 0, 0, 0, 0}, rest...) }
 	for _, b := range [][]byte{
 		nil, {1}, head(1), head(1, 0, 0, 0, 0, 0), head(1, 0, 0, 0, 0, 16, 1), head(2), head(2, 9), head(2, 1),
 		head(2, 1, 0, 0, 0, 0, 0, 0, 0, 0), {3}, {3, 1, 1}, {4, 0}, head(5, 0, 0, 0, 0, 0, 1),
@@ -122,7 +122,7 @@ func TestResetErrorsAreDistinct(t *testing.T) {
 
 // A datagram that arrives twice fills one place, before and after the gap in front of it is closed.
 func TestDuplicatesFillOnePlace(t *testing.T) {
-	c := NewChannel(ChannelOptions{}, TypeAntiEntropy, PeerID{1}, 1, nil)
+	c := NewChannel(ChannelOptions{}, TypeAntiEntropy, PeerID{1}, 1, rand.New(rand.NewPCG(1, 1)))
 	text := "abcdef"
 	for i, seq := range []uint32{2, 4, 2, 0, 2, 0, 1, 4, 1, 2, 3, 3, 4, 5, 5} {
 		f := frame{kind: frameData, serial: uint16(i), seq: seq, data: []byte{text[seq]}}
