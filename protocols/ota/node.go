@@ -14,16 +14,6 @@ import (
 	"github.com/perfgate/perfgate/protocols/signature"
 )
 
-// A Health is what a check says of the package that was activated.
-type Health int
-
-// What a health check can say.
-const (
-	Waiting Health = iota // not known yet: ask again
-	Good                  // confirm
-	Bad                   // roll back
-)
-
 // Config says how a node takes part. A zero field takes the default that its comment names.
 type Config struct {
 	Policy Policy
