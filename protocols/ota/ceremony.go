@@ -207,11 +207,12 @@ func (n *Node) admit(now time.Duration, p *Proposal, sig [signature.Size]byte) (
 	return c, n.err
 }
 
-// evict makes room by forgetting the oldest ceremony that is through here.
+// evict makes room by forgetting the oldest ceremony that is through here and does not bind.
 func (n *Node) evict() bool {
 	for i, c := range n.cers {
 		installed := c.id == n.rec.install && n.rec.phase > 0 && n.rec.phase < Confirmed
-		if c.outcome == Aborted || c.outcome == Committed && !installed && c.proposal.Package.Version.Compare(n.rec.floor) <= 0 || c.given && !(c.voted && c.own == Ready) {
+		through := c.outcome == Committed && !installed && c.proposal.Package.Version.Compare(n.rec.floor) <= 0
+		if c.outcome == Aborted || !n.binds(c) && (through || c.given && !(c.voted && c.own == Ready)) {
 			return n.forget(i)
 		}
 	}

@@ -216,9 +216,6 @@ func (n *Node) SetEpoch(now time.Duration, epoch uint64, out *protocols.Output) 
 func (n *Node) settle(now time.Duration, out *protocols.Output) {
 	for n.err == nil && n.advance(now) {
 	}
-	if n.err == nil && len(n.cers) > 0 && n.Running().Size > 0 {
-		n.transfer(n.Running().Root) // others may be late: what runs here stays to be had
-	}
 	out.Wake = protocols.Never
 	if n.err != nil {
 		return
@@ -258,6 +255,11 @@ func (n *Node) receive(now time.Duration, in protocols.Input) error {
 	}
 	switch e.Type {
 	case protocols.TypeChunk:
+		for i := range n.rec.slots { // others may be late: what is here whole stays to be had
+			if p := &n.rec.slots[i]; p.Size > 0 && p.Root.Session() == e.Session {
+				n.transfer(p.Root)
+			}
+		}
 		for _, f := range n.transfers {
 			if f.Root().Session() == e.Session {
 				f.Receive(now, in.From, e.Body) // counts what it refuses

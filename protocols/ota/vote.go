@@ -1,5 +1,7 @@
 package ota
 
+import "slices"
+
 // judge says what a member answers to a proposal now.
 func (n *Node) judge(c *ceremony) Reason {
 	p := &c.proposal
@@ -22,19 +24,28 @@ func (n *Node) judge(c *ceremony) Reason {
 	return Ready
 }
 
-// busy reports whether another ceremony has this peer's word.
+// word reports whether a ceremony has this peer's word, or is about to get it, or needs it no more.
+func (n *Node) word(c *ceremony) bool {
+	return c.outcome != Aborted && n.rec.epoch < c.proposal.Expiry &&
+		(c.voted && c.own == Ready || c.outcome == Committed || !c.voted && c.id == n.rec.install)
+}
+
+// busy reports whether another ceremony has this peer's word. That of one that came to nothing here, as
+// its package was rolled back, still holds on its state and in its time: others may activate it yet.
 func (n *Node) busy(c *ceremony) bool {
-	for _, o := range n.cers {
-		if o == c || o.outcome == Aborted || n.rec.epoch >= o.proposal.Expiry {
-			continue
-		}
-		finished := o.id == n.rec.install && n.rec.phase >= Confirmed || o.proposal.Package.Version.Compare(n.rec.floor) <= 0
-		word := o.voted && o.own == Ready || o.outcome == Committed || !o.voted && o.id == n.rec.install
-		if word && !finished {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(n.cers, func(o *ceremony) bool {
+		p, q := &c.proposal, &o.proposal
+		finished := o.id == n.rec.install && n.rec.phase >= Confirmed || q.Package.Version.Compare(n.rec.floor) <= 0
+		excludes := q.Prestate == p.Prestate && q.Activation < p.Expiry && p.Activation < q.Expiry
+		return o != c && n.word(o) && (!finished || excludes)
+	})
+}
+
+// binds reports whether a word that was given must be kept: the peer is on the state of the ceremony, or
+// could come back to it.
+func (n *Node) binds(c *ceremony) bool {
+	return n.word(c) && (c.proposal.Prestate == Prestate(n.Running()) ||
+		n.rec.phase == Activated && c.proposal.Prestate == Prestate(n.rec.slots[1-n.rec.active]))
 }
 
 // vote gives and writes down this member's word. It is final.
