@@ -16,6 +16,8 @@ type source struct {
 	hello  time.Duration
 	tries  int
 	heard  bool
+	vain   int           // greetings since a piece came from anybody
+	asked  time.Duration // when the last of them was
 	credit int           // what is left of its offer
 	until  time.Duration // when the offer lapses
 	avoid  time.Duration // nothing is wanted from it before
@@ -211,7 +213,9 @@ func (f *Fetcher) handle(now time.Duration, from protocols.PeerID, m *message) e
 
 func (f *Fetcher) heard(now time.Duration, s *source) {
 	s.tries, s.heard = 0, true
-	s.hello = now + f.quiet()
+	if !f.ceased(s) {
+		s.hello = now + f.quiet()<<min(s.vain/4, 4)
+	}
 }
 
 // quiet is how long a source may say nothing before it is greeted again.

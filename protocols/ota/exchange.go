@@ -20,6 +20,24 @@ type link struct {
 // direct is up to how many peers votes go from everybody to everybody; beyond, to the coordinator.
 const direct = 64
 
+// attempts is how often a peer is told or asked without an answer that helps, some 18 minutes with the
+// default Resend, and renewed how many more there are with every epoch that begins. A ceremony that is
+// not decided is told and asked about until it times out.
+const (
+	attempts = 16
+	renewed  = 2
+)
+
+// renew allows some more attempts, as an epoch has begun: who was away may be back.
+func (c *ceremony) renew() {
+	c.polls = min(c.polls, attempts-renewed)
+	for i := range c.links {
+		if l := &c.links[i]; l.tries >= attempts {
+			l.tries, l.next = attempts-renewed, 0
+		}
+	}
+}
+
 // handle takes a message of a ceremony from a peer.
 func (n *Node) handle(now time.Duration, from int, m *message) error {
 	c := n.find(m.id)
@@ -75,13 +93,13 @@ func (n *Node) needs(c *ceremony, i int) (x needs) {
 	leads := c.proposal.Coordinator == n.cfg.Self
 	peer := n.cfg.Peers[i]
 	if c.outcome != Undecided {
-		x.outcome = leads && !l.decided
+		x.outcome = leads && !l.decided && l.tries < attempts
 		x.proposal = x.outcome && !l.knows
 		return x
 	}
 	if c.given {
-		// Others may have come to an end after all; one of them is asked now and then.
-		x.poll = i == c.polls%len(c.links)
+		// Others may have come to an end after all; they are asked in turn.
+		x.poll = i == c.turn(n) && c.polls < attempts
 		return x
 	}
 	x.proposal = leads && !l.knows
@@ -90,6 +108,9 @@ func (n *Node) needs(c *ceremony, i int) (x needs) {
 	x.poll = l.decided || !leads && !x.vote && (peer == c.proposal.Coordinator || i == int(n.rec.epoch+uint64(c.polls))%len(c.links))
 	return x
 }
+
+// turn is who is asked next about a ceremony that was given up.
+func (c *ceremony) turn(n *Node) int { return (int(n.cfg.Self[0]) + c.polls) % len(c.links) }
 
 // due is when something has to be sent or given up in a ceremony.
 func (n *Node) due(c *ceremony) time.Duration {
@@ -153,7 +174,9 @@ func (n *Node) exchange(now time.Duration, out *protocols.Output) {
 			l.owed = false
 		}
 		if polled {
-			c.polls++
+			if c.polls++; c.given {
+				c.links[c.turn(n)].next = now + n.backoff(c.polls)
+			}
 		}
 	}
 }

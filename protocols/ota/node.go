@@ -39,7 +39,7 @@ type Config struct {
 	Starts int
 	// Resend is how long to wait for an answer the first time; default 500 ms. It doubles up to 30 s.
 	Resend time.Duration
-	// Chunk is for the transfer of packages.
+	// Chunk is for the transfer of packages; Greetings has a default of 16 here, and more with every epoch.
 	Chunk chunk.Config
 }
 
@@ -109,6 +109,9 @@ func NewNode(cfg Config, store protocols.Store) (*Node, error) {
 	}
 	if cfg.Resend <= 0 {
 		cfg.Resend = 500 * time.Millisecond
+	}
+	if cfg.Chunk.Greetings <= 0 {
+		cfg.Chunk.Greetings = attempts
 	}
 	cfg.Chunk.MaxSize = policy.MaxSize
 	cfg.Peers = slices.DeleteFunc(slices.Clone(cfg.Peers), func(p protocols.PeerID) bool { return p == cfg.Self })
@@ -206,9 +209,18 @@ func (n *Node) Step(now time.Duration, in protocols.Input, out *protocols.Output
 	n.settle(now, out)
 }
 
-// SetEpoch tells the node what epoch it is. Smaller ones than before are ignored.
+// SetEpoch tells the node what epoch it is. Smaller ones than before are ignored. A greater one also has
+// those asked again who have not answered.
 func (n *Node) SetEpoch(now time.Duration, epoch uint64, out *protocols.Output) {
-	n.rec.epoch = max(n.rec.epoch, epoch)
+	if epoch > n.rec.epoch {
+		n.rec.epoch = epoch
+		for _, c := range n.cers {
+			c.renew()
+		}
+		for _, f := range n.transfers {
+			f.Greet()
+		}
+	}
 	n.settle(now, out)
 }
 
@@ -237,6 +249,9 @@ func (n *Node) wake(now time.Duration) time.Duration {
 	}
 	for _, c := range n.cers {
 		at = min(at, n.due(c))
+	}
+	if c := n.find(n.rec.install); c != nil && n.rec.phase == Offered && n.stalled > 0 && n.patched(c) {
+		at = min(at, n.stalled)
 	}
 	if n.rec.phase == Activated {
 		at = min(at, n.trial, n.polled+n.cfg.Resend)

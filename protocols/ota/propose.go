@@ -92,7 +92,9 @@ func (n *Node) giveUp(c *ceremony, r Reason) error {
 		return err
 	}
 	c.reason = r
-	c.given = r == TimedOut // who refuses by hand still tells the others
+	if r == TimedOut { // who refuses by hand still tells the others
+		c.given, c.polls = true, 0
+	}
 	n.decide(c)
 	n.save()
 	return n.err

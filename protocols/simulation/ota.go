@@ -25,8 +25,9 @@ func otaWorld() *World {
 		Name: "ota",
 		Laws: `a package becomes active only with a certificate for its proposal, in its time, on its state,
 with a version greater than any that was active before; it gives way only to the one before, if it was not healthy;
-never two certificates for one state; once faults have ended every ceremony is decided, who could activate
-what was committed and known there has`,
+never two certificates for one state that are valid at one time; once faults have ended every ceremony is decided,
+who could activate what was committed and known there has, as long as somebody had it, and an hour after the last
+epoch nobody sends any more`,
 		Play: playOTA,
 	}
 }
@@ -176,6 +177,9 @@ func (w *otaRun) calm() error {
 			}
 		}
 	}
+	if err := w.silence(); err != nil {
+		return err
+	}
 	for i, n := range w.nodes {
 		for _, id := range w.names() {
 			p := w.known[id]
@@ -188,6 +192,22 @@ func (w *otaRun) calm() error {
 				return fmt.Errorf("peer %d: ceremony %v is %v long after", i, id, st)
 			}
 		}
+	}
+	return nil
+}
+
+// silence looks whether the network falls silent once no epoch begins any more.
+func (w *otaRun) silence() error {
+	const bound = time.Hour
+	if err := w.run(w.net.Now() + bound); err != nil {
+		return err
+	}
+	before := w.net.Total().Datagrams
+	if err := w.run(w.net.Now() + 24*bound); err != nil {
+		return err
+	}
+	if n := w.net.Total().Datagrams - before; n > 0 {
+		return fmt.Errorf("%d datagrams within a day, though nothing happened for %v before", n, bound)
 	}
 	return nil
 }
