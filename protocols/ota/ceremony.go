@@ -117,9 +117,9 @@ func (n *Node) find(id ID) *ceremony {
 }
 
 func (n *Node) newCeremony(p *Proposal, sig [signature.Size]byte) (*ceremony, error) {
-	c := &ceremony{id: p.ID(), proposal: *p, sig: sig, links: make([]link, len(n.cfg.Peers))}
+	c := &ceremony{id: p.ID(), proposal: *p, sig: sig, links: make([]link, len(n.others()))}
 	var err error
-	c.ready, err = n.policy.Group.NewBallot(n.cfg.Verifier, readyStatement(n.policy.Group, c.id), n.policy.Threshold)
+	c.ready, err = n.cfg.Policy.Group.NewBallot(n.cfg.Verifier, readyStatement(n.cfg.Policy.Group, c.id), n.cfg.Policy.Threshold)
 	return c, err
 }
 
@@ -135,7 +135,7 @@ func (n *Node) restore(s *saved) (*ceremony, error) {
 			return nil, err
 		}
 	}
-	if c.outcome == Committed && !n.policy.enough(c.ready.Votes()) {
+	if c.outcome == Committed && !n.cfg.Policy.enough(c.ready.Votes()) {
 		return nil, fmt.Errorf("restore ceremony %v: committed without certificate: %w", c.id, protocols.ErrVerification)
 	}
 	return c, nil
@@ -167,7 +167,7 @@ func (n *Node) count(c *ceremony, p ballotPaper) (bool, error) {
 	if held {
 		return false, nil
 	}
-	if err := n.policy.Group.Verify(n.cfg.Verifier, refusal(n.policy.Group, c.id, p.reason), &p.vote); err != nil {
+	if err := n.cfg.Policy.Group.Verify(n.cfg.Verifier, refusal(n.cfg.Policy.Group, c.id, p.reason), &p.vote); err != nil {
 		return false, err
 	}
 	c.refused = slices.Insert(c.refused, at, p)
@@ -176,7 +176,7 @@ func (n *Node) count(c *ceremony, p ballotPaper) (bool, error) {
 
 // admit takes up a ceremony that was not known.
 func (n *Node) admit(now time.Duration, p *Proposal, sig [signature.Size]byte) (*ceremony, error) {
-	if _, ok := n.policy.Group.Index(p.Coordinator); !ok {
+	if _, ok := n.cfg.Policy.Group.Index(p.Coordinator); !ok {
 		return nil, fmt.Errorf("admit ceremony: coordinator %v is no member: %w", p.Coordinator, protocols.ErrVerification)
 	}
 	if err := verifyProposal(n.cfg.Verifier, p, sig[:]); err != nil {
@@ -236,11 +236,11 @@ func (n *Node) forget(i int) bool {
 // decide draws the conclusion from the votes, and reports whether there is a new one.
 func (n *Node) decide(c *ceremony) bool {
 	switch {
-	case c.outcome != Committed && n.policy.enough(c.ready.Votes()):
+	case c.outcome != Committed && n.cfg.Policy.enough(c.ready.Votes()):
 		// It stands also against refusals that came first: then a member signed both, and a
 		// certificate is what counts.
 		c.outcome, c.reason = Committed, Ready
-	case c.outcome == Undecided && len(c.refused) > n.policy.Group.Len()-n.policy.Threshold:
+	case c.outcome == Undecided && len(c.refused) > n.cfg.Policy.Group.Len()-n.cfg.Policy.Threshold:
 		c.outcome, c.reason = Aborted, c.refused[0].reason
 	default:
 		return false

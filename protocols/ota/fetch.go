@@ -18,12 +18,12 @@ func (n *Node) transfer(root chunk.Root) *chunk.Fetcher {
 			return f
 		}
 	}
-	f, err := chunk.NewFetcher(n.cfg.Chunk, root, nil, n.store, rand.New(rand.NewPCG(n.rng.Uint64(), root.Session())))
+	f, err := chunk.NewFetcher(n.cfg.Chunk, root, nil, n.store, rand.New(rand.NewPCG(n.random().Uint64(), root.Session())))
 	if err != nil {
 		n.stop(err)
 		return nil
 	}
-	for _, p := range n.cfg.Peers {
+	for _, p := range n.others() {
 		f.AddSource(p)
 	}
 	n.transfers = append(n.transfers, f)
@@ -162,7 +162,7 @@ func (n *Node) rebuild(c *ceremony) ([]byte, error) {
 
 // content reads a package out of the store.
 func (n *Node) content(root chunk.Root) ([]byte, error) {
-	f, err := chunk.NewFetcher(n.cfg.Chunk, root, nil, n.store, n.rng)
+	f, err := chunk.NewFetcher(n.cfg.Chunk, root, nil, n.store, n.random())
 	if err != nil {
 		return nil, err
 	}

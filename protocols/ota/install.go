@@ -79,7 +79,7 @@ func (n *Node) advance(now time.Duration) bool {
 				}
 			}
 			return n.err == nil
-		case c.outcome == Undecided && !c.given && now >= c.began+n.policy.Timeout:
+		case c.outcome == Undecided && !c.given && now >= c.began+n.cfg.Policy.Timeout:
 			if err := n.giveUp(c, TimedOut); err != nil {
 				n.stop(err)
 			}
@@ -137,7 +137,7 @@ func (n *Node) advance(now time.Duration) bool {
 func (n *Node) next() bool {
 	for _, c := range n.cers {
 		p := &c.proposal
-		if c.outcome == Committed && p.Package.Version.Compare(n.rec.floor) > 0 && p.Prestate == Prestate(n.Running()) && p.Package.Size <= n.policy.MaxSize {
+		if c.outcome == Committed && p.Package.Version.Compare(n.rec.floor) > 0 && p.Prestate == Prestate(n.Running()) && p.Package.Size <= n.cfg.Policy.MaxSize {
 			n.begin(c)
 			n.save()
 			return n.err == nil
@@ -152,7 +152,7 @@ func (n *Node) next() bool {
 // mayActivate is the only gate to another package: a certificate, its time, its state, its version.
 func (n *Node) mayActivate(c *ceremony) bool {
 	p := &c.proposal
-	return c.outcome == Committed && n.policy.enough(c.ready.Votes()) &&
+	return c.outcome == Committed && n.cfg.Policy.enough(c.ready.Votes()) &&
 		n.rec.epoch >= p.Activation && n.rec.epoch < p.Expiry &&
 		p.Prestate == Prestate(n.Running()) && p.Package.Version.Compare(n.rec.floor) > 0 &&
 		n.rec.slots[1-n.rec.active] == p.Package

@@ -20,7 +20,8 @@ type Config struct {
 	// Self is the node's own name, Key its private key: nil where it is no member and has no vote.
 	Self protocols.PeerID
 	Key  ed25519.PrivateKey
-	// Peers are all that take part, members or not; the node itself may be among them.
+	// Peers are all that take part, members or not; the node itself may be among them. The slice must not
+	// be changed any more.
 	Peers []protocols.PeerID
 	// Seed decides nonces, the choice of chunks and the spread of timers.
 	Seed uint64
@@ -55,10 +56,10 @@ type Stats struct {
 // A Node is one peer of the fleet. It is a protocols.Node.
 type Node struct {
 	cfg       Config
-	policy    Policy
 	store     protocols.Store
-	rng       *rand.Rand
-	member    int // index within the group, -1 if it is none
+	rng       *rand.Rand         // nil until something is left to chance
+	peers     []protocols.PeerID // without the node itself; nil until it has to do with them
+	member    int                // index within the group, -1 if it is none
 	rec       record
 	cers      []*ceremony
 	strays    []stray
@@ -94,8 +95,8 @@ func Install(store protocols.Store, v Version, content []byte, chunkSize int) (P
 // protocols.ErrVerification when the policy or the record makes no sense, and is the store's own when
 // that fails.
 func NewNode(cfg Config, store protocols.Store) (*Node, error) {
-	policy, err := cfg.Policy.check()
-	if err != nil {
+	var err error
+	if cfg.Policy, err = cfg.Policy.check(); err != nil {
 		return nil, fmt.Errorf("create node: %w", err)
 	}
 	if cfg.Verifier == nil {
@@ -113,13 +114,9 @@ func NewNode(cfg Config, store protocols.Store) (*Node, error) {
 	if cfg.Chunk.Greetings <= 0 {
 		cfg.Chunk.Greetings = attempts
 	}
-	cfg.Chunk.MaxSize = policy.MaxSize
-	cfg.Peers = slices.DeleteFunc(slices.Clone(cfg.Peers), func(p protocols.PeerID) bool { return p == cfg.Self })
-	n := &Node{
-		cfg: cfg, policy: policy, store: store, member: -1,
-		rng: rand.New(rand.NewPCG(cfg.Seed, binary.LittleEndian.Uint64(cfg.Self[:]))),
-	}
-	if i, ok := policy.Group.Index(cfg.Self); ok && cfg.Key != nil {
+	cfg.Chunk.MaxSize = cfg.Policy.MaxSize
+	n := &Node{cfg: cfg, store: store, member: -1}
+	if i, ok := cfg.Policy.Group.Index(cfg.Self); ok && cfg.Key != nil {
 		n.member = i
 	}
 	if n.rec, err = load(store); err != nil {
@@ -140,6 +137,21 @@ func NewNode(cfg Config, store protocols.Store) (*Node, error) {
 	}
 	n.trial = protocols.Never
 	return n, nil
+}
+
+// others are the peers without the node itself.
+func (n *Node) others() []protocols.PeerID {
+	if n.peers == nil {
+		n.peers = slices.DeleteFunc(slices.Clone(n.cfg.Peers), func(p protocols.PeerID) bool { return p == n.cfg.Self })
+	}
+	return n.peers
+}
+
+func (n *Node) random() *rand.Rand {
+	if n.rng == nil {
+		n.rng = rand.New(rand.NewPCG(n.cfg.Seed, binary.LittleEndian.Uint64(n.cfg.Self[:])))
+	}
+	return n.rng
 }
 
 // Running is the package that is active here.
@@ -264,7 +276,7 @@ func (n *Node) receive(now time.Duration, in protocols.Input) error {
 	if err != nil {
 		return err
 	}
-	from := slices.Index(n.cfg.Peers, in.From)
+	from := slices.Index(n.others(), in.From)
 	if from < 0 {
 		return fmt.Errorf("receive from %v, who does not take part: %w", in.From, protocols.ErrVerification)
 	}

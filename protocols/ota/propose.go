@@ -37,7 +37,7 @@ func (n *Node) Propose(now time.Duration, o Offer, out *protocols.Output) (ID, e
 	}
 	p := Proposal{
 		Package: Package{o.Version, m.Root(), m.Size(), o.Chunk}, Hard: o.Hard, Activation: o.Activation, Expiry: o.Expiry,
-		Prestate: Prestate(n.Running()), Coordinator: n.cfg.Self, Nonce: n.rng.Uint64(),
+		Prestate: Prestate(n.Running()), Coordinator: n.cfg.Self, Nonce: n.random().Uint64(),
 	}
 	if o.Patch != nil {
 		d, err := chunk.NewManifest(o.Patch, o.Chunk)

@@ -12,9 +12,9 @@ func (n *Node) judge(c *ceremony) Reason {
 		return OldVersion
 	case p.Prestate != Prestate(n.Running()):
 		return OtherState
-	case p.Activation < n.rec.epoch+n.policy.Notice || p.Activation < n.policy.Notice:
+	case p.Activation < n.rec.epoch+n.cfg.Policy.Notice || p.Activation < n.cfg.Policy.Notice:
 		return TooSoon
-	case p.Package.Size > n.policy.MaxSize || p.Patch != nil && p.Patch.Size > p.Package.Size:
+	case p.Package.Size > n.cfg.Policy.MaxSize || p.Patch != nil && p.Patch.Size > p.Package.Size:
 		return Unwanted
 	case n.busy(c):
 		return Busy
@@ -53,11 +53,11 @@ func (n *Node) vote(c *ceremony, r Reason) error {
 	if n.member < 0 || c.voted {
 		return nil
 	}
-	s := readyStatement(n.policy.Group, c.id)
+	s := readyStatement(n.cfg.Policy.Group, c.id)
 	if r != Ready {
-		s = refusal(n.policy.Group, c.id, r)
+		s = refusal(n.cfg.Policy.Group, c.id, r)
 	}
-	v, err := n.policy.Group.Sign(n.cfg.Key, s)
+	v, err := n.cfg.Policy.Group.Sign(n.cfg.Key, s)
 	if err == nil {
 		_, err = n.count(c, ballotPaper{r, v})
 	}

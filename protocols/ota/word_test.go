@@ -83,7 +83,7 @@ func TestWhatIsHereIsServed(t *testing.T) {
 			t.Fatal("not as this test needs it")
 		}
 		store := memory{}
-		late, err := chunk.NewFetcher(f.cfg.Chunk, p.Root, nil, store, f.nodes[1].rng)
+		late, err := chunk.NewFetcher(f.cfg.Chunk, p.Root, nil, store, f.nodes[1].random())
 		if err != nil {
 			t.Fatal(err)
 		}
