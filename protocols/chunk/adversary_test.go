@@ -151,3 +151,56 @@ func TestQuiet(t *testing.T) {
 		t.Errorf("the last datagram at %v", w.net.Now())
 	}
 }
+
+// A fetcher whose sources have nothing, or are not there, greets each of them as often as it may and then
+// only answers; when it is told to greet again, it does so a little.
+func TestGreetingsEnd(t *testing.T) {
+	data := content(20_000, 1)
+	m, err := NewManifest(data, 4<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	net, err := simnet.New(simnet.Ideal(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fetchers []*Fetcher
+	for i := range 2 { // peer 0 is not there
+		f, err := NewFetcher(Config{Greetings: 6}, m.Root(), nil, memory{}, random(1, uint64(i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.AddSource(peer(0))
+		f.AddSource(peer(1 + 1 - i))
+		fetchers = append(fetchers, f)
+		net.Add(peer(1+i), &node{transfer: f})
+	}
+	greet := func() int {
+		before := net.Total().Datagrams
+		for i, f := range fetchers {
+			net.Do(peer(1+i), func(now time.Duration, out *protocols.Output) {
+				f.Greet()
+				f.Flush(now, out)
+				out.Wake = f.Deadline()
+			})
+		}
+		net.Run(1000*time.Hour, nil)
+		return net.Total().Datagrams - before
+	}
+	// The two answer each other: at most 6 greetings each to two, and an answer for those that arrive.
+	if n := greet(); n < 12 || n > 36 || net.Now() > time.Hour {
+		t.Errorf("%d datagrams until %v", n, net.Now())
+	}
+	if n := greet(); n < 4 || n > 12 {
+		t.Errorf("%d datagrams for another time", n)
+	}
+	s, err := NewServer(Config{}, m, Bytes{m, data}, random(1, 9))
+	if err != nil {
+		t.Fatal(err)
+	}
+	net.Add(peer(0), &node{transfer: s})
+	greet()
+	if !fetchers[0].Done() || !fetchers[1].Done() {
+		t.Error("not through when the source has come")
+	}
+}

@@ -23,6 +23,9 @@ type Config struct {
 	// RTT is the first guess at a round trip; default 200 ms. Much too short, it asks twice for what is
 	// on its way; much too long, it leaves the uplink idle at first.
 	RTT time.Duration
+	// Greetings is how often a source is greeted while no piece comes from anybody, before it is only
+	// answered until Greet is called; default 0, which greets without end.
+	Greetings int
 	// Queue bounds the chunks that wait to be sent, and PerPeer those that wait for one peer; defaults
 	// 256 and 64. Wants beyond are dropped, and asked again by their timers.
 	Queue, PerPeer int

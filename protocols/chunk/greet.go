@@ -40,7 +40,11 @@ func (f *Fetcher) tell(now time.Duration, to protocols.PeerID, wait time.Duratio
 
 // askFor has a page of the manifest fetched.
 func (f *Fetcher) askFor(now time.Duration, level, page int) {
-	if slices.ContainsFunc(f.asks, func(a ask) bool { return a.level == level && a.page == page }) {
+	if i := slices.IndexFunc(f.asks, func(a ask) bool { return a.level == level && a.page == page }); i >= 0 {
+		if a := &f.asks[i]; a.due == protocols.Never {
+			a.tries, a.due = 0, now
+			f.wake = 0
+		}
 		return
 	}
 	a := ask{level: level, page: page, due: now}
@@ -60,7 +64,10 @@ func (f *Fetcher) emit(now time.Duration, out *protocols.Output) {
 	}
 	for _, s := range f.sources {
 		if s.credit > 0 {
-			f.consider(now, s, 0)
+			f.consider(now, s, s.offer)
+			if f.m != nil {
+				s.offer = 0
+			}
 		}
 	}
 	if f.m != nil && !f.m.complete() {
@@ -85,6 +92,36 @@ func (f *Fetcher) emit(now time.Duration, out *protocols.Output) {
 // starving is how long no piece may come from anybody before all sources are greeted again.
 const starving = 4 * time.Second
 
+// renewed is how many more greetings Greet allows.
+const renewed = 2
+
+// Greet has sources greeted again that are greeted no more: they may have returned, or have got
+// something since.
+func (f *Fetcher) Greet() {
+	if f.Done() || f.cfg.Greetings == 0 {
+		return
+	}
+	for _, s := range f.sources {
+		if f.ceased(s) {
+			s.vain, s.hello = max(f.cfg.Greetings-renewed, 0), 0
+		}
+	}
+	for i := range f.asks {
+		if a := &f.asks[i]; a.due == protocols.Never {
+			a.tries, a.due = max(f.cfg.Greetings-renewed, 0), 0
+		}
+	}
+	f.wake = 0
+}
+
+// ceased reports whether a source was greeted in vain as often as is allowed.
+func (f *Fetcher) ceased(s *source) bool {
+	if f.progress > s.asked {
+		s.vain = 0
+	}
+	return f.cfg.Greetings > 0 && s.vain >= f.cfg.Greetings
+}
+
 // greet says hello to sources that said nothing for long, or good-bye to all once everything is here.
 func (f *Fetcher) greet(now time.Duration) {
 	for _, s := range f.sources {
@@ -92,12 +129,16 @@ func (f *Fetcher) greet(now time.Duration) {
 		case f.Done() && !s.told:
 			s.told = true
 			f.tell(now, s.id, 0, flagReply, 0)
+		case !f.Done() && now >= s.hello && f.ceased(s):
+			s.hello = protocols.Never
 		case !f.Done() && now >= s.hello && s.heard && now < f.progress+starving:
 			s.hello = now + f.quiet() // it knows us, and chunks come: from whom does not matter
 		case !f.Done() && now >= s.hello:
 			f.tell(now, s.id, 0, flagHello, 0)
 			s.hello = now + f.jitter(min(4*f.cfg.RTT<<min(s.tries, 8), 10*time.Second))
 			s.tries++
+			s.vain++
+			s.asked = now
 		}
 	}
 }
@@ -105,6 +146,10 @@ func (f *Fetcher) greet(now time.Duration) {
 // request asks somebody for a page: who sends a chunk below it, or else who has anything.
 func (f *Fetcher) request(now time.Duration, a *ask) {
 	if now < a.due {
+		return
+	}
+	if f.cfg.Greetings > 0 && a.tries >= f.cfg.Greetings {
+		a.due = protocols.Never
 		return
 	}
 	var to *source

@@ -117,9 +117,9 @@ func (n *Node) find(id ID) *ceremony {
 }
 
 func (n *Node) newCeremony(p *Proposal, sig [signature.Size]byte) (*ceremony, error) {
-	c := &ceremony{id: p.ID(), proposal: *p, sig: sig, links: make([]link, len(n.cfg.Peers))}
+	c := &ceremony{id: p.ID(), proposal: *p, sig: sig, links: make([]link, len(n.others()))}
 	var err error
-	c.ready, err = n.policy.Group.NewBallot(n.cfg.Verifier, readyStatement(n.policy.Group, c.id), n.policy.Threshold)
+	c.ready, err = n.cfg.Policy.Group.NewBallot(n.cfg.Verifier, readyStatement(n.cfg.Policy.Group, c.id), n.cfg.Policy.Threshold)
 	return c, err
 }
 
@@ -135,7 +135,7 @@ func (n *Node) restore(s *saved) (*ceremony, error) {
 			return nil, err
 		}
 	}
-	if c.outcome == Committed && !n.policy.enough(c.ready.Votes()) {
+	if c.outcome == Committed && !n.cfg.Policy.enough(c.ready.Votes()) {
 		return nil, fmt.Errorf("restore ceremony %v: committed without certificate: %w", c.id, protocols.ErrVerification)
 	}
 	return c, nil
@@ -167,77 +167,16 @@ func (n *Node) count(c *ceremony, p ballotPaper) (bool, error) {
 	if held {
 		return false, nil
 	}
-	if err := n.policy.Group.Verify(n.cfg.Verifier, refusal(n.policy.Group, c.id, p.reason), &p.vote); err != nil {
+	if err := n.cfg.Policy.Group.Verify(n.cfg.Verifier, refusal(n.cfg.Policy.Group, c.id, p.reason), &p.vote); err != nil {
 		return false, err
 	}
 	c.refused = slices.Insert(c.refused, at, p)
 	return true, nil
 }
 
-// judge says what a member answers to a proposal now.
-func (n *Node) judge(c *ceremony) Reason {
-	p := &c.proposal
-	switch {
-	case n.rec.epoch >= p.Expiry || p.Expiry <= p.Activation:
-		return Expired
-	case p.Package.Version.Compare(n.rec.floor) <= 0:
-		return OldVersion
-	case p.Prestate != Prestate(n.Running()):
-		return OtherState
-	case p.Activation < n.rec.epoch+n.policy.Notice || p.Activation < n.policy.Notice:
-		return TooSoon
-	case p.Package.Size > n.policy.MaxSize || p.Patch != nil && p.Patch.Size > p.Package.Size:
-		return Unwanted
-	case n.busy(c):
-		return Busy
-	case n.cfg.Accept != nil && !n.cfg.Accept(p):
-		return Unwanted
-	}
-	return Ready
-}
-
-// busy reports whether another ceremony has this peer's word.
-func (n *Node) busy(c *ceremony) bool {
-	for _, o := range n.cers {
-		if o == c || o.outcome == Aborted || n.rec.epoch >= o.proposal.Expiry {
-			continue
-		}
-		finished := o.id == n.rec.install && n.rec.phase >= Confirmed || o.proposal.Package.Version.Compare(n.rec.floor) <= 0
-		word := o.voted && o.own == Ready || o.outcome == Committed || !o.voted && o.id == n.rec.install
-		if word && !finished {
-			return true
-		}
-	}
-	return false
-}
-
-// vote gives and writes down this member's word. It is final.
-func (n *Node) vote(c *ceremony, r Reason) error {
-	if n.member < 0 || c.voted {
-		return nil
-	}
-	s := readyStatement(n.policy.Group, c.id)
-	if r != Ready {
-		s = refusal(n.policy.Group, c.id, r)
-	}
-	v, err := n.policy.Group.Sign(n.cfg.Key, s)
-	if err == nil {
-		_, err = n.count(c, ballotPaper{r, v})
-	}
-	if err != nil {
-		return err
-	}
-	c.voted, c.own = true, r
-	c.hurry()
-	if r != Ready {
-		c.reason = r
-	}
-	return nil
-}
-
 // admit takes up a ceremony that was not known.
 func (n *Node) admit(now time.Duration, p *Proposal, sig [signature.Size]byte) (*ceremony, error) {
-	if _, ok := n.policy.Group.Index(p.Coordinator); !ok {
+	if _, ok := n.cfg.Policy.Group.Index(p.Coordinator); !ok {
 		return nil, fmt.Errorf("admit ceremony: coordinator %v is no member: %w", p.Coordinator, protocols.ErrVerification)
 	}
 	if err := verifyProposal(n.cfg.Verifier, p, sig[:]); err != nil {
@@ -268,11 +207,12 @@ func (n *Node) admit(now time.Duration, p *Proposal, sig [signature.Size]byte) (
 	return c, n.err
 }
 
-// evict makes room by forgetting the oldest ceremony that is through here.
+// evict makes room by forgetting the oldest ceremony that is through here and does not bind.
 func (n *Node) evict() bool {
 	for i, c := range n.cers {
 		installed := c.id == n.rec.install && n.rec.phase > 0 && n.rec.phase < Confirmed
-		if c.outcome == Aborted || c.outcome == Committed && !installed && c.proposal.Package.Version.Compare(n.rec.floor) <= 0 || c.given && !(c.voted && c.own == Ready) {
+		through := c.outcome == Committed && !installed && c.proposal.Package.Version.Compare(n.rec.floor) <= 0
+		if c.outcome == Aborted || !n.binds(c) && (through || c.given && !(c.voted && c.own == Ready)) {
 			return n.forget(i)
 		}
 	}
@@ -296,11 +236,11 @@ func (n *Node) forget(i int) bool {
 // decide draws the conclusion from the votes, and reports whether there is a new one.
 func (n *Node) decide(c *ceremony) bool {
 	switch {
-	case c.outcome != Committed && n.policy.enough(c.ready.Votes()):
+	case c.outcome != Committed && n.cfg.Policy.enough(c.ready.Votes()):
 		// It stands also against refusals that came first: then a member signed both, and a
 		// certificate is what counts.
 		c.outcome, c.reason = Committed, Ready
-	case c.outcome == Undecided && len(c.refused) > n.policy.Group.Len()-n.policy.Threshold:
+	case c.outcome == Undecided && len(c.refused) > n.cfg.Policy.Group.Len()-n.cfg.Policy.Threshold:
 		c.outcome, c.reason = Aborted, c.refused[0].reason
 	default:
 		return false

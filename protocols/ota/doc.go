@@ -14,8 +14,11 @@
 //	           committed, at every peer that has the votes
 //
 // A member signs either that it is ready or that it is not, writes this down first, and is ready for one
-// ceremony at a time until that is aborted, expired or through. As a certificate takes more than half
-// of the members, there are never two for one state, and never one of each kind for one ceremony.
+// ceremony at a time until that is aborted, expired or through. Who rolled a package back is on the state
+// before again; there its word holds on until expiry, and it is ready only for what is valid after that,
+// as others may still activate the first. So whatever is to be corrected soon needs an early expiry. As
+// a certificate takes more than half of the members, there are never two for one state that are valid at
+// one time, and never one of each kind for one ceremony.
 //
 // Each peer on its own then goes this way, and writes down each step before it acts on it:
 //
@@ -32,8 +35,10 @@
 // of activation and before the one of expiry, on the state that the proposal names, and only if its
 // version is greater than every version that was ever active here. Distinct members and distinct
 // authorities are counted, never messages. What arrives is verified before it changes anything.
-// Restarting at any point goes on from the last step that was written. Once every peer knows the
-// outcome nobody sends any more.
+// Restarting at any point goes on from the last step that was written. A peer that knows the certificate
+// activates as long as somebody whom it can reach has the package: what a peer has whole, running, staged
+// or replaced, it serves. Once every peer knows the outcome nobody sends any more; who gets no answer
+// asks 16 times, less and less often, twice more with every epoch, and else only answers.
 //
 // # What it does not do
 //

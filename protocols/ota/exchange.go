@@ -20,6 +20,24 @@ type link struct {
 // direct is up to how many peers votes go from everybody to everybody; beyond, to the coordinator.
 const direct = 64
 
+// attempts is how often a peer is told or asked without an answer that helps, some 18 minutes with the
+// default Resend, and renewed how many more there are with every epoch that begins. A ceremony that is
+// not decided is told and asked about until it times out.
+const (
+	attempts = 16
+	renewed  = 2
+)
+
+// renew allows some more attempts, as an epoch has begun: who was away may be back.
+func (c *ceremony) renew() {
+	c.polls = min(c.polls, attempts-renewed)
+	for i := range c.links {
+		if l := &c.links[i]; l.tries >= attempts {
+			l.tries, l.next = attempts-renewed, 0
+		}
+	}
+}
+
 // handle takes a message of a ceremony from a peer.
 func (n *Node) handle(now time.Duration, from int, m *message) error {
 	c := n.find(m.id)
@@ -73,29 +91,32 @@ func (x needs) any() bool { return x.proposal || x.vote || x.outcome || x.poll }
 func (n *Node) needs(c *ceremony, i int) (x needs) {
 	l := &c.links[i]
 	leads := c.proposal.Coordinator == n.cfg.Self
-	peer := n.cfg.Peers[i]
+	peer := n.others()[i]
 	if c.outcome != Undecided {
-		x.outcome = leads && !l.decided
+		x.outcome = leads && !l.decided && l.tries < attempts
 		x.proposal = x.outcome && !l.knows
 		return x
 	}
 	if c.given {
-		// Others may have come to an end after all; one of them is asked now and then.
-		x.poll = i == c.polls%len(c.links)
+		// Others may have come to an end after all; they are asked in turn.
+		x.poll = i == c.turn(n) && c.polls < attempts
 		return x
 	}
 	x.proposal = leads && !l.knows
-	x.vote = c.voted && !l.hasVote && (leads || len(n.cfg.Peers) < direct || peer == c.proposal.Coordinator)
+	x.vote = c.voted && !l.hasVote && (leads || len(n.others()) < direct || peer == c.proposal.Coordinator)
 	// Whoever does not lead asks the coordinator, and the peer after itself, in case that one is gone.
 	x.poll = l.decided || !leads && !x.vote && (peer == c.proposal.Coordinator || i == int(n.rec.epoch+uint64(c.polls))%len(c.links))
 	return x
 }
 
+// turn is who is asked next about a ceremony that was given up.
+func (c *ceremony) turn(n *Node) int { return (int(n.cfg.Self[0]) + c.polls) % len(c.links) }
+
 // due is when something has to be sent or given up in a ceremony.
 func (n *Node) due(c *ceremony) time.Duration {
 	at := protocols.Never
 	if c.outcome == Undecided && !c.given && c.began > 0 {
-		at = c.began + n.policy.Timeout
+		at = c.began + n.cfg.Policy.Timeout
 	}
 	for i := range c.links {
 		if n.needs(c, i).any() {
@@ -153,7 +174,9 @@ func (n *Node) exchange(now time.Duration, out *protocols.Output) {
 			l.owed = false
 		}
 		if polled {
-			c.polls++
+			if c.polls++; c.given {
+				c.links[c.turn(n)].next = now + n.backoff(c.polls)
+			}
 		}
 	}
 }
@@ -174,7 +197,7 @@ func (n *Node) mine(c *ceremony) []ballotPaper {
 
 func (n *Node) backoff(tries int) time.Duration {
 	d := min(n.cfg.Resend<<min(tries, 10), 30*time.Second<<max(min(tries-10, 5), 0))
-	return d + time.Duration(n.rng.Int64N(int64(d)/8+1))
+	return d + time.Duration(n.random().Int64N(int64(d)/8+1))
 }
 
 // send puts a message into a datagram, with what is known here of the ceremony.
@@ -187,7 +210,7 @@ func (n *Node) send(_ time.Duration, c *ceremony, to int, m *message, out *proto
 		case Aborted:
 			m.flags |= knowsAborted
 		}
-		if i, ok := n.policy.Group.Index(n.cfg.Peers[to]); ok {
+		if i, ok := n.cfg.Policy.Group.Index(n.others()[to]); ok {
 			if c.ready.Has(i) || slices.ContainsFunc(c.refused, func(p ballotPaper) bool { return int(p.vote.Member) == i }) {
 				m.flags |= knowsYourVote
 			}
@@ -202,5 +225,5 @@ func (n *Node) send(_ time.Duration, c *ceremony, to int, m *message, out *proto
 	if err != nil {
 		return // all messages fit
 	}
-	out.Datagrams = append(out.Datagrams, protocols.Datagram{To: n.cfg.Peers[to], Data: b, Message: !again, Again: again})
+	out.Datagrams = append(out.Datagrams, protocols.Datagram{To: n.others()[to], Data: b, Message: !again, Again: again})
 }

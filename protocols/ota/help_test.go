@@ -69,6 +69,31 @@ type fleet struct {
 	stores  []protocols.Store
 	checked []int // how often each peer's health was asked
 	health  func(peer int, p Package) Health
+	away    []bool // peers that hear nothing, and whom nobody hears
+	sent    int    // datagrams, by those that are not away
+}
+
+// A gate is between a peer and the network.
+type gate struct {
+	f *fleet
+	i int
+}
+
+func (g gate) Step(now time.Duration, in protocols.Input, out *protocols.Output) {
+	if g.f.away[g.i] {
+		in = protocols.Input{}
+	}
+	g.f.nodes[g.i].Step(now, in, out)
+	g.leave(out)
+}
+
+func (g gate) AppendState(dst []byte) []byte { return g.f.nodes[g.i].AppendState(dst) }
+
+func (g gate) leave(out *protocols.Output) {
+	if g.f.away[g.i] {
+		out.Datagrams = nil
+	}
+	g.f.sent += len(out.Datagrams)
 }
 
 func members(n int) (*quorum.Group, []Authority) {
@@ -93,7 +118,7 @@ func newFleet(tb testing.TB, opts simnet.Options, n int, change func(*Config)) *
 	if err != nil {
 		tb.Fatal(err)
 	}
-	f := &fleet{net: net, checked: make([]int, n)}
+	f := &fleet{net: net, checked: make([]int, n), away: make([]bool, n)}
 	g, a := members(n)
 	f.cfg = Config{Policy: Policy{Group: g, Authorities: a}, Seed: opts.Seed, Verifier: &signature.Memo{Of: new(signature.Ed25519)}}
 	if change != nil {
@@ -111,7 +136,7 @@ func newFleet(tb testing.TB, opts simnet.Options, n int, change func(*Config)) *
 		}
 		f.stores = append(f.stores, store)
 		f.nodes = append(f.nodes, f.start(tb, i))
-		if err := net.Add(peer(i), f.nodes[i]); err != nil {
+		if err := net.Add(peer(i), gate{f, i}); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -143,7 +168,10 @@ func (f *fleet) build(i int, store protocols.Store) (*Node, error) {
 
 func (f *fleet) do(tb testing.TB, i int, act func(n *Node, now time.Duration, out *protocols.Output)) {
 	tb.Helper()
-	err := f.net.Do(peer(i), func(now time.Duration, out *protocols.Output) { act(f.nodes[i], now, out) })
+	err := f.net.Do(peer(i), func(now time.Duration, out *protocols.Output) {
+		act(f.nodes[i], now, out)
+		gate{f, i}.leave(out)
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -14,23 +14,14 @@ import (
 	"github.com/perfgate/perfgate/protocols/signature"
 )
 
-// A Health is what a check says of the package that was activated.
-type Health int
-
-// What a health check can say.
-const (
-	Waiting Health = iota // not known yet: ask again
-	Good                  // confirm
-	Bad                   // roll back
-)
-
 // Config says how a node takes part. A zero field takes the default that its comment names.
 type Config struct {
 	Policy Policy
 	// Self is the node's own name, Key its private key: nil where it is no member and has no vote.
 	Self protocols.PeerID
 	Key  ed25519.PrivateKey
-	// Peers are all that take part, members or not; the node itself may be among them.
+	// Peers are all that take part, members or not; the node itself may be among them. The slice must not
+	// be changed any more.
 	Peers []protocols.PeerID
 	// Seed decides nonces, the choice of chunks and the spread of timers.
 	Seed uint64
@@ -49,7 +40,7 @@ type Config struct {
 	Starts int
 	// Resend is how long to wait for an answer the first time; default 500 ms. It doubles up to 30 s.
 	Resend time.Duration
-	// Chunk is for the transfer of packages.
+	// Chunk is for the transfer of packages; Greetings has a default of 16 here, and more with every epoch.
 	Chunk chunk.Config
 }
 
@@ -65,10 +56,10 @@ type Stats struct {
 // A Node is one peer of the fleet. It is a protocols.Node.
 type Node struct {
 	cfg       Config
-	policy    Policy
 	store     protocols.Store
-	rng       *rand.Rand
-	member    int // index within the group, -1 if it is none
+	rng       *rand.Rand         // nil until something is left to chance
+	peers     []protocols.PeerID // without the node itself; nil until it has to do with them
+	member    int                // index within the group, -1 if it is none
 	rec       record
 	cers      []*ceremony
 	strays    []stray
@@ -104,8 +95,8 @@ func Install(store protocols.Store, v Version, content []byte, chunkSize int) (P
 // protocols.ErrVerification when the policy or the record makes no sense, and is the store's own when
 // that fails.
 func NewNode(cfg Config, store protocols.Store) (*Node, error) {
-	policy, err := cfg.Policy.check()
-	if err != nil {
+	var err error
+	if cfg.Policy, err = cfg.Policy.check(); err != nil {
 		return nil, fmt.Errorf("create node: %w", err)
 	}
 	if cfg.Verifier == nil {
@@ -120,13 +111,12 @@ func NewNode(cfg Config, store protocols.Store) (*Node, error) {
 	if cfg.Resend <= 0 {
 		cfg.Resend = 500 * time.Millisecond
 	}
-	cfg.Chunk.MaxSize = policy.MaxSize
-	cfg.Peers = slices.DeleteFunc(slices.Clone(cfg.Peers), func(p protocols.PeerID) bool { return p == cfg.Self })
-	n := &Node{
-		cfg: cfg, policy: policy, store: store, member: -1,
-		rng: rand.New(rand.NewPCG(cfg.Seed, binary.LittleEndian.Uint64(cfg.Self[:]))),
+	if cfg.Chunk.Greetings <= 0 {
+		cfg.Chunk.Greetings = attempts
 	}
-	if i, ok := policy.Group.Index(cfg.Self); ok && cfg.Key != nil {
+	cfg.Chunk.MaxSize = cfg.Policy.MaxSize
+	n := &Node{cfg: cfg, store: store, member: -1}
+	if i, ok := cfg.Policy.Group.Index(cfg.Self); ok && cfg.Key != nil {
 		n.member = i
 	}
 	if n.rec, err = load(store); err != nil {
@@ -147,6 +137,21 @@ func NewNode(cfg Config, store protocols.Store) (*Node, error) {
 	}
 	n.trial = protocols.Never
 	return n, nil
+}
+
+// others are the peers without the node itself.
+func (n *Node) others() []protocols.PeerID {
+	if n.peers == nil {
+		n.peers = slices.DeleteFunc(slices.Clone(n.cfg.Peers), func(p protocols.PeerID) bool { return p == n.cfg.Self })
+	}
+	return n.peers
+}
+
+func (n *Node) random() *rand.Rand {
+	if n.rng == nil {
+		n.rng = rand.New(rand.NewPCG(n.cfg.Seed, binary.LittleEndian.Uint64(n.cfg.Self[:])))
+	}
+	return n.rng
 }
 
 // Running is the package that is active here.
@@ -216,18 +221,24 @@ func (n *Node) Step(now time.Duration, in protocols.Input, out *protocols.Output
 	n.settle(now, out)
 }
 
-// SetEpoch tells the node what epoch it is. Smaller ones than before are ignored.
+// SetEpoch tells the node what epoch it is. Smaller ones than before are ignored. A greater one also has
+// those asked again who have not answered.
 func (n *Node) SetEpoch(now time.Duration, epoch uint64, out *protocols.Output) {
-	n.rec.epoch = max(n.rec.epoch, epoch)
+	if epoch > n.rec.epoch {
+		n.rec.epoch = epoch
+		for _, c := range n.cers {
+			c.renew()
+		}
+		for _, f := range n.transfers {
+			f.Greet()
+		}
+	}
 	n.settle(now, out)
 }
 
 // settle goes as far as it can without another message, and sends what is due.
 func (n *Node) settle(now time.Duration, out *protocols.Output) {
 	for n.err == nil && n.advance(now) {
-	}
-	if n.err == nil && len(n.cers) > 0 && n.Running().Size > 0 {
-		n.transfer(n.Running().Root) // others may be late: what runs here stays to be had
 	}
 	out.Wake = protocols.Never
 	if n.err != nil {
@@ -251,6 +262,9 @@ func (n *Node) wake(now time.Duration) time.Duration {
 	for _, c := range n.cers {
 		at = min(at, n.due(c))
 	}
+	if c := n.find(n.rec.install); c != nil && n.rec.phase == Offered && n.stalled > 0 && n.patched(c) {
+		at = min(at, n.stalled)
+	}
 	if n.rec.phase == Activated {
 		at = min(at, n.trial, n.polled+n.cfg.Resend)
 	}
@@ -262,12 +276,17 @@ func (n *Node) receive(now time.Duration, in protocols.Input) error {
 	if err != nil {
 		return err
 	}
-	from := slices.Index(n.cfg.Peers, in.From)
+	from := slices.Index(n.others(), in.From)
 	if from < 0 {
 		return fmt.Errorf("receive from %v, who does not take part: %w", in.From, protocols.ErrVerification)
 	}
 	switch e.Type {
 	case protocols.TypeChunk:
+		for i := range n.rec.slots { // others may be late: what is here whole stays to be had
+			if p := &n.rec.slots[i]; p.Size > 0 && p.Root.Session() == e.Session {
+				n.transfer(p.Root)
+			}
+		}
 		for _, f := range n.transfers {
 			if f.Root().Session() == e.Session {
 				f.Receive(now, in.From, e.Body) // counts what it refuses

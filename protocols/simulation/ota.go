@@ -25,8 +25,9 @@ func otaWorld() *World {
 		Name: "ota",
 		Laws: `a package becomes active only with a certificate for its proposal, in its time, on its state,
 with a version greater than any that was active before; it gives way only to the one before, if it was not healthy;
-never two certificates for one state; once faults have ended every ceremony is decided, who could activate
-what was committed and known there has`,
+never two certificates for one state that are valid at one time; once faults have ended every ceremony is decided,
+who could activate what was committed and known there has, as long as somebody had it, and an hour after the last
+epoch nobody sends any more`,
 		Play: playOTA,
 	}
 }
@@ -43,11 +44,10 @@ type otaRun struct {
 	before  []ota.Package           // and what it ran before that
 	floor   []ota.Version           // the greatest that was ever active there
 	epoch   uint64                  // of the world
-	certify map[[32]byte]ota.ID     // by state before
+	certify map[[32]byte][]ota.ID   // by state before
 	known   map[ota.ID]ota.Proposal // with a certificate
 	by      map[ota.Package]ota.Proposal
-	back    map[ota.Package]bool // that somebody took back
-	started []bool               // whether a peer started anew since its package last changed
+	started []bool // whether a peer started anew since its package last changed
 }
 
 const otaChunk = 1 << 10
@@ -69,8 +69,8 @@ func playOTA(r *Run) error {
 	size := r.PeersBetween(2, 5)
 	w := &otaRun{
 		Run: r, ids: r.Cast.IDs(size), nodes: make([]*ota.Node, size), running: make([]ota.Package, size), before: make([]ota.Package, size),
-		floor: make([]ota.Version, size), epoch: 10, certify: map[[32]byte]ota.ID{}, known: map[ota.ID]ota.Proposal{},
-		by: map[ota.Package]ota.Proposal{}, back: map[ota.Package]bool{}, started: make([]bool, size),
+		floor: make([]ota.Version, size), epoch: 10, certify: map[[32]byte][]ota.ID{}, known: map[ota.ID]ota.Proposal{},
+		by: map[ota.Package]ota.Proposal{}, started: make([]bool, size),
 	}
 	group, err := quorum.NewGroup([32]byte{byte(r.Seed)}, w.ids)
 	if err != nil {
@@ -177,6 +177,9 @@ func (w *otaRun) calm() error {
 			}
 		}
 	}
+	if err := w.silence(); err != nil {
+		return err
+	}
 	for i, n := range w.nodes {
 		for _, id := range w.names() {
 			p := w.known[id]
@@ -189,6 +192,22 @@ func (w *otaRun) calm() error {
 				return fmt.Errorf("peer %d: ceremony %v is %v long after", i, id, st)
 			}
 		}
+	}
+	return nil
+}
+
+// silence looks whether the network falls silent once no epoch begins any more.
+func (w *otaRun) silence() error {
+	const bound = time.Hour
+	if err := w.run(w.net.Now() + bound); err != nil {
+		return err
+	}
+	before := w.net.Total().Datagrams
+	if err := w.run(w.net.Now() + 24*bound); err != nil {
+		return err
+	}
+	if n := w.net.Total().Datagrams - before; n > 0 {
+		return fmt.Errorf("%d datagrams within a day, though nothing happened for %v before", n, bound)
 	}
 	return nil
 }
@@ -297,7 +316,7 @@ func (w *otaRun) check() error {
 		if id, phase := n.Installing(); phase == ota.RolledBack {
 			// It may have come and gone within one step.
 			if p, ok := w.known[id]; ok && p.Package.Version.Compare(w.floor[i]) > 0 {
-				w.floor[i], w.back[p.Package] = p.Package.Version, true
+				w.floor[i] = p.Package.Version
 			}
 		}
 		now := n.Running()
@@ -322,7 +341,6 @@ func (w *otaRun) changed(i int, n *ota.Node, now ota.Package) error {
 		case w.health(i, w.running[i]) == ota.Good && w.cfg.Starts > 4:
 			return fmt.Errorf("rolled back though it was healthy")
 		}
-		w.back[w.running[i]] = true
 		return nil
 	}
 	p, ok := w.by[now]
@@ -345,8 +363,7 @@ func (w *otaRun) changed(i int, n *ota.Node, now ota.Package) error {
 	return nil
 }
 
-// certified takes down a certificate that a peer has. Another one of the same state may come
-// only after the first has expired, or after somebody took its package back and needs a newer one.
+// certified takes down a certificate that a peer has. Two of one state must not both hold at any epoch.
 func (w *otaRun) certified(n *ota.Node, id ota.ID) error {
 	if _, ok := w.known[id]; ok {
 		return nil
@@ -358,12 +375,12 @@ func (w *otaRun) certified(n *ota.Node, id ota.ID) error {
 	if err := ota.VerifyCommit(w.cfg.Policy, w.cfg.Verifier, &p, &cert); err != nil {
 		return err
 	}
-	if other, ok := w.certify[p.Prestate]; ok {
-		q := w.known[other]
-		if q.Expiry > p.Activation && p.Expiry > q.Activation && !w.back[q.Package] && !w.back[p.Package] {
+	for _, other := range w.certify[p.Prestate] {
+		if q := w.known[other]; q.Expiry > p.Activation && p.Expiry > q.Activation {
 			return fmt.Errorf("certificates for %v (%d to %d) and %v (%d to %d) on one state", other, q.Activation, q.Expiry, id, p.Activation, p.Expiry)
 		}
 	}
-	w.certify[p.Prestate], w.known[id], w.by[p.Package] = id, p, p
+	w.certify[p.Prestate] = append(w.certify[p.Prestate], id)
+	w.known[id], w.by[p.Package] = p, p
 	return nil
 }
