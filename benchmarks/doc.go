@@ -130,7 +130,7 @@
 //
 // # Upgrades
 //
-// OTASpread/peers=N/net=SCENARIO brings a package of 2 MB in chunks of 8 KiB from one peer to N others.
+// OTASpread/peers=N/net=SCENARIO, and OTASpreadLarge for more than ten, brings a package of 2 MB in chunks of 8 KiB from one peer to N others.
 // Every peer has 500 kbit/s up and 2 Mbit/s down, beside what the scenario does to links. One run of
 // seed 1, in virtual time:
 //
@@ -142,7 +142,7 @@
 //	            and peer
 //
 // OTACeremony/peers=N/net=SCENARIO is a proposal until every peer has the certificate, over 200 seeds:
-// p50-ns and p90-ns in virtual time, and delays/op, the median in multiples of the one-way delay.
+// p50-ns and p95-ns in virtual time, and xlimit-p50 and xlimit-p95 in multiples of two one-way delays.
 // OTAPatch rebuilds a package of a made-up program, 4,000 functions of which one in a hundred differs
 // and all addresses shift; patch-%/op is the patch in percent of the package. OTAVerify checks the
 // chunks of 256 KiB against their manifest; sha256-x/op is what that takes as a multiple of crypto/sha256

@@ -32,12 +32,10 @@ Unit requests better=higher assume=exact
 Unit signatures/op better=lower assume=exact
 Unit bytes/op better=lower assume=exact
 Unit sessions better=higher assume=exact
-Unit p90-ns better=lower assume=exact
 Unit bounds/op better=lower assume=exact
 Unit uploads/op better=lower assume=exact
 Unit wire-x/op better=lower assume=exact
 Unit patch-%/op better=lower assume=exact
-Unit delays/op better=lower assume=exact
 `
 
 // The lines are printed with results only: what lists benchmarks reads names and nothing else.

@@ -146,8 +146,13 @@ func spreadPackage(b *testing.B, s simnet.Scenario, peers int) distribution {
 
 // OTASpread brings a package of 2 MB from one peer to others, all with 500 kbit/s up and 2 Mbit/s down,
 // in chunks of 8 KiB.
-func BenchmarkOTASpread(b *testing.B) {
-	for _, peers := range []int{3, 10, 50, 100} {
+func BenchmarkOTASpread(b *testing.B) { spreadAmong(b, 3, 10) }
+
+// OTASpreadLarge does so among more peers than a check has time for; no budget asks for it.
+func BenchmarkOTASpreadLarge(b *testing.B) { spreadAmong(b, 50, 100) }
+
+func spreadAmong(b *testing.B, sizes ...int) {
+	for _, peers := range sizes {
 		for _, s := range simnet.Scenarios() {
 			name := fmt.Sprintf("peers=%d/net=%s", peers, s.Name)
 			b.Run(name, func(b *testing.B) {
@@ -294,8 +299,6 @@ func BenchmarkOTACreate(b *testing.B) {
 	}
 }
 
-var ceremonies = map[string][]time.Duration{}
-
 // ceremony is how long it takes until every peer has the certificate.
 func ceremony(b *testing.B, opts simnet.Options, peers int, by signature.Verifier) time.Duration {
 	net, err := simnet.New(opts)
@@ -331,29 +334,25 @@ func ceremony(b *testing.B, opts simnet.Options, peers int, by signature.Verifie
 	return net.Now()
 }
 
-// OTACeremony takes a proposal to a certificate at every peer, over a panel of 200 seeds.
+// OTACeremony takes a proposal to a certificate at every peer.
 func BenchmarkOTACeremony(b *testing.B) {
 	for _, peers := range []int{3, 10} {
 		for _, s := range simnet.Scenarios() {
 			name := fmt.Sprintf("peers=%d/net=%s", peers, s.Name)
 			b.Run(name, func(b *testing.B) {
+				by := &signature.Memo{Of: new(signature.Ed25519)}
+				play := func(seed uint64) run { return run{time: ceremony(b, s.Options(seed), peers, by)} }
+				var runs []run
 				for b.Loop() {
-					if ceremonies[name] == nil {
-						by := &signature.Memo{Of: new(signature.Ed25519)}
-						for seed := range uint64(200) {
-							ceremonies[name] = append(ceremonies[name], ceremony(b, s.Options(seed+1), peers, by))
-						}
-						slices.Sort(ceremonies[name])
-					}
+					runs = panelOf("ota/"+name, 20*behind, play)
 				}
-				times := ceremonies[name]
-				b.ReportMetric(0, "ns/op")
+				times := make([]time.Duration, len(runs))
+				for i, r := range runs {
+					times[i] = r.time
+				}
+				b.ReportMetric(0, "ns/op") // of a panel that was there already it says nothing
 				b.ReportMetric(float64(len(times)), "requests")
-				b.ReportMetric(float64(rank(times, 50).Nanoseconds()), "p50-ns")
-				b.ReportMetric(float64(rank(times, 90).Nanoseconds()), "p90-ns")
-				if l := s.Options(1).Link.Delay; l > 0 {
-					b.ReportMetric(float64(rank(times, 50))/float64(l), "delays/op")
-				}
+				reportTimes(b, times, 2*s.Options(1).Link.Delay)
 			})
 		}
 	}
