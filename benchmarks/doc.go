@@ -23,7 +23,7 @@
 //	           header each; mean
 //	p50-ns     virtual time from the start until the initiator knows that both sides hold the same:
 //	           the smallest time that at least half of the runs took no longer than
-//	p95-ns     the same for 95 %; p99-ns for 99 %. Printed where at least 10 runs lie beyond
+//	p95-ns     the same for 95 %; p99-ns for 99 %. Printed where at least 20 runs lie beyond
 //	ops/s      records applied in all runs, divided by the virtual time of all runs
 //
 // AntiEntropySync tells each channel to expect the loss of its scenario, as one who knows his network
@@ -32,7 +32,7 @@
 // AntiEntropyLegs/logs=KIND/diffs=N/net=SCENARIO is how close a sync comes to what distance allows.
 // Both replicas hold ten thousand records; N differ, half of them on either side. Logs are whole, each
 // without the other's newest, so that marks tell what differs, or damaged, with half of all numbers
-// missing at both and the differences anywhere, so that only coded cells do. Seeds are 1 to 1000:
+// missing at both and the differences anywhere, so that only coded cells do. Seeds are 1 to 2000:
 //
 //	xlimit-p50  time until both replicas hold everything, in units of three one-way delays of the
 //	            link, which is the least where each lacks what only the other knows of; median
@@ -141,7 +141,7 @@
 //	wire-x/op   bytes on the wire, all datagrams with 28 bytes of header each, for each byte of package
 //	            and peer
 //
-// OTACeremony/peers=N/net=SCENARIO is a proposal until every peer has the certificate, over 200 seeds:
+// OTACeremony/peers=N/net=SCENARIO is a proposal until every peer has the certificate, over 400 seeds:
 // p50-ns and p95-ns in virtual time, and xlimit-p50 and xlimit-p95 in multiples of two one-way delays.
 // OTAPatch rebuilds a package of a made-up program, 4,000 functions of which one in a hundred differs
 // and all addresses shift; patch-%/op is the patch in percent of the package. OTAVerify checks the

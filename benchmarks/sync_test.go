@@ -95,9 +95,9 @@ func (d *duo) sync(b *testing.B, net *simnet.Network, nodes [2]*antientropy.Node
 // panelSize is the number of runs, chosen so that a panel takes a few seconds at most.
 func panelSize(records int) int {
 	if records > 1000 {
-		return 200
+		return 400
 	}
-	return 1000
+	return 2000
 }
 
 func (d *duo) panel(b *testing.B, name string, s simnet.Scenario, size int) []run {
