@@ -19,6 +19,7 @@ type source struct {
 	vain   int           // greetings since a piece came from anybody
 	asked  time.Duration // when the last of them was
 	credit int           // what is left of its offer
+	offer  uint16        // an offer that was not answered yet, if not 0
 	until  time.Duration // when the offer lapses
 	avoid  time.Duration // nothing is wanted from it before
 	last   time.Duration // when its last piece came
@@ -180,8 +181,8 @@ func (f *Fetcher) handle(now time.Duration, from protocols.PeerID, m *message) e
 		if err := f.server.handle(now, from, m); err != nil {
 			return err
 		}
-		if m.flags&flagHello != 0 {
-			f.tell(now, from, 0, flagReply, 0)
+		if greeted := s != nil && s.vain > 0 && now < s.asked+f.cfg.RTT; m.flags&flagHello != 0 && !(greeted && f.have.Count() == 0) {
+			f.tell(now, from, 0, flagReply, 0) // else our greeting, on its way, says as much
 		}
 		return nil
 	case kindAsk, kindWant:
@@ -199,6 +200,7 @@ func (f *Fetcher) handle(now time.Duration, from protocols.PeerID, m *message) e
 		}
 		s.credit, s.until = min(s.credit+m.credit, f.cfg.PerPeer), now+f.cfg.RTT*5
 		if f.m == nil {
+			s.offer = m.offer // to be answered when the top is here
 			f.askFor(now, topLevel, 0)
 		}
 		s.told = f.Done() && s.told

@@ -64,7 +64,10 @@ func (f *Fetcher) emit(now time.Duration, out *protocols.Output) {
 	}
 	for _, s := range f.sources {
 		if s.credit > 0 {
-			f.consider(now, s, 0)
+			f.consider(now, s, s.offer)
+			if f.m != nil {
+				s.offer = 0
+			}
 		}
 	}
 	if f.m != nil && !f.m.complete() {

@@ -70,12 +70,14 @@ func (s *Server) offer(now time.Duration, out *protocols.Output) time.Duration {
 	s.adapt(now)
 	target := s.cfg.Uplink.room(time.Duration(s.ahead*float64(s.rtt.or(s.cfg.RTT)))+20*time.Millisecond) + 2*chunk
 	free := func() float64 { return float64(target-s.queued) - float64(s.open)*s.accept }
+	// As long as nobody has answered, each gets a little: all of it would wait for one answer that is lost.
+	first := s.rtt.mean == 0
 	for free() >= float64(chunk) {
 		// Whose turn it is: first those without an open offer.
 		var next *client
 		rest := 0
 		for _, c := range s.clients {
-			if !c.wants || c.credit+c.queued >= s.cfg.PerPeer || c.credit == 0 && c.hold > now || !c.have.misses(s.have) {
+			if first && c.credit > 0 || !c.wants || c.credit+c.queued >= s.cfg.PerPeer || c.credit == 0 && c.hold > now || !c.have.misses(s.have) {
 				if c.wants && c.credit == 0 && c.hold > now {
 					wake = min(wake, c.hold)
 				}
@@ -92,6 +94,9 @@ func (s *Server) offer(now time.Duration, out *protocols.Output) time.Duration {
 			break
 		}
 		credit := int(free() / float64(chunk) / s.accept)
+		if first {
+			credit = 1
+		}
 		if next.credit == 0 {
 			credit /= rest
 		}
@@ -156,6 +161,10 @@ func (s *Server) propose(now time.Duration, c *client, credit int, out *protocol
 	s.turn++
 	s.open += int64(credit) * int64(s.m.chunk)
 	s.stats.Offers++
+	if c.fresh && s.scatter { // not before it is its turn: to many peers, the pages take long
+		c.fresh = false
+		s.queuePage(c, topLevel, 0)
+	}
 	put(&s.cfg, s.root, now, c.id, &m, out, protocols.Datagram{Message: true})
 }
 

@@ -161,6 +161,6 @@ func Example() {
 	fmt.Println(f.Done(), st.Chunks, "chunks in", st.Pieces, "pieces,", st.Duplicates, "twice;", total.Datagrams-st.Pieces, "other datagrams")
 	fmt.Printf("%.3f bytes on the wire for each of the content\n", float64(total.WireBytes)/float64(len(data)))
 	// Output:
-	// true 4 chunks in 86 pieces, 0 twice; 10 other datagrams
-	// 1.046 bytes on the wire for each of the content
+	// true 4 chunks in 86 pieces, 0 twice; 7 other datagrams
+	// 1.045 bytes on the wire for each of the content
 }

@@ -41,6 +41,7 @@ type client struct {
 	grants  []grant       // these offers, oldest first
 	promise []int         // chunks of the offer, where it was scattered
 	silent  int           // offers without an answer since it last spoke
+	fresh   bool          // it has nothing, and was not sent the top of the manifest
 	queued  int           // chunks
 }
 
@@ -163,9 +164,7 @@ func (s *Server) handle(now time.Duration, from protocols.PeerID, m *message) er
 		}
 		if m.flags&flagHello != 0 {
 			c.hold = now
-			if s.m != nil && m.held == 0 && s.have.Count() > 0 {
-				s.queuePage(c, topLevel, 0)
-			}
+			c.fresh = m.held == 0
 		}
 	case kindAsk:
 		if s.m == nil || m.level != topLevel && (m.level >= len(s.m.known) || !s.m.known[m.level].Has(m.page)) {
