@@ -1,9 +1,11 @@
 package ota
 
 import (
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/perfgate/perfgate/protocols"
 	"github.com/perfgate/perfgate/protocols/simnet"
 )
 
@@ -56,4 +58,52 @@ func TestBothThresholds(t *testing.T) {
 		l.hear(peer(1), message{kind: kindVotes, id: id, papers: []ballotPaper{l.ready(id, i, i)}})
 	}
 	l.state(id, Done)
+}
+
+// Every start before the package was found healthy counts, also when each is far shorter than the trial.
+func TestTooManyStarts(t *testing.T) {
+	f := newFleet(t, simnet.Ideal(1), 3, func(c *Config) { c.Starts = 2 })
+	f.health = func(int, Package) Health { return Waiting }
+	f.propose(t, 0, offer())
+	f.net.Run(time.Hour, nil)
+	f.epoch(t, 100)
+	var out protocols.Output
+	for start, want := range []Phase{Activated, RolledBack} { // the first was when it was activated
+		n := f.start(t, 1)
+		out.Reset()
+		n.Step(f.net.Now(), protocols.Input{}, &out)
+		if _, got := n.Installing(); got != want {
+			t.Errorf("after start %d: %v, want %v", start+2, got, want)
+		}
+	}
+}
+
+// What was decided stands in the record before anything is said of it, and a record that claims more than
+// its votes prove is refused.
+func TestRecordProvesItself(t *testing.T) {
+	l := newLonely(t, 5, nil)
+	l.n.cfg.Accept = func(*Proposal) bool { return false }
+	id := l.propose(l.proposal(nil), 1)
+	no := func(i int) ballotPaper {
+		p := l.ready(id, i, i)
+		s := refusal(l.f.cfg.Policy.Group, id, Unwanted)
+		copy(p.vote.Signature[:], sign(i, s[:]))
+		p.reason = Unwanted
+		return p
+	}
+	l.hear(peer(1), message{kind: kindVotes, id: id, papers: []ballotPaper{no(1)}})
+	l.state(id, Awaiting) // two of five: three could still be ready
+	l.hear(peer(1), message{kind: kindVotes, id: id, papers: []ballotPaper{no(2)}})
+	l.state(id, Failed)
+	r, err := load(l.f.stores[0])
+	if err != nil || len(r.open) != 1 || r.open[0].outcome != Aborted || len(r.open[0].papers) != 3 {
+		t.Fatalf("%v, %+v", err, r.open)
+	}
+	r.open[0].outcome = Committed
+	if err := l.f.stores[0].Write(recordName, r.encode()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.f.build(0, l.f.stores[0]); !errors.Is(err, protocols.ErrVerification) {
+		t.Errorf("committed without a certificate: %v", err)
+	}
 }
