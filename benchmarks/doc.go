@@ -141,6 +141,10 @@
 //	wire-x/op   bytes on the wire, all datagrams with 28 bytes of header each, for each byte of package
 //	            and peer
 //
+// The bound counts the bytes of the package alone. Headers cost 4 % and a loss of 5 % another 5 %, which
+// no protocol can avoid: the floor is 1.04 of the bound in ideal, 1.05 in realistic and 1.09 in stressed.
+// With 100 peers the time until all of them have something to send adds some 4 s of 32.
+//
 // OTACeremony/peers=N/net=SCENARIO is a proposal until every peer has the certificate, over 400 seeds:
 // p50-ns and p95-ns in virtual time, and xlimit-p50 and xlimit-p95 in multiples of two one-way delays.
 // OTAPatch rebuilds a package of a made-up program, 4,000 functions of which one in a hundred differs

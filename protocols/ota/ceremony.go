@@ -245,7 +245,9 @@ func (n *Node) decide(c *ceremony) bool {
 	default:
 		return false
 	}
-	c.hurry()
+	if c.proposal.Coordinator == n.cfg.Self {
+		c.hurry() // others say nothing new by it
+	}
 	return true
 }
 

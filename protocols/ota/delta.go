@@ -15,8 +15,11 @@ const MaxBase = 192 << 20
 const dictionary = 1 // the number under which both sides know the base
 
 // Delta returns a patch from one content to another: the new one compressed with the old one as
-// dictionary. It takes about a second for 10 MB. The error wraps protocols.ErrExhausted when they are
-// too large.
+// dictionary. It takes about a second for 10 MB. Debug sections that the linker has compressed have
+// nothing in common with those before: build with -trimpath and -ldflags="-s -w", or with
+// -ldflags=-compressdwarf=false. Of two builds of this project's own command, 34 commits apart, the patch
+// is 10 % of the package either way, and 31 % of it with compressed debug sections. The error wraps
+// protocols.ErrExhausted when they are too large.
 func Delta(base, content []byte) ([]byte, error) {
 	if len(base) > MaxBase || len(content) > MaxBase {
 		return nil, fmt.Errorf("make patch of %d bytes to %d, at most %d: %w", len(base), len(content), MaxBase, protocols.ErrExhausted)

@@ -95,6 +95,8 @@ func (n *Node) needs(c *ceremony, i int) (x needs) {
 	if c.outcome != Undecided {
 		x.outcome = leads && !l.decided && l.tries < attempts
 		x.proposal = x.outcome && !l.knows
+		// Our vote may be what the coordinator waits for, also if it was the last that we needed.
+		x.vote = peer == c.proposal.Coordinator && c.voted && !l.hasVote && !l.decided && l.tries < attempts
 		return x
 	}
 	if c.given {
@@ -148,7 +150,7 @@ func (n *Node) exchange(now time.Duration, out *protocols.Output) {
 				polled = polled || x.poll
 			}
 			base := message{id: c.id}
-			if timed && (x.proposal || x.outcome || x.poll) {
+			if timed && (x.proposal || x.outcome || x.poll || x.vote && again) {
 				base.flags = asks
 			}
 			said := false

@@ -107,3 +107,53 @@ func TestRecordProvesItself(t *testing.T) {
 		t.Errorf("committed without a certificate: %v", err)
 	}
 }
+
+// A ceremony that was given up is not installed any more, except at the coordinator, whose copy may be the
+// only one; and there another that was committed goes before it.
+func TestGivenUp(t *testing.T) {
+	l := newLonely(t, 5, func(c *Config) { c.Staged = true })
+	l.propose(l.proposal(nil), 1)
+	if _, p := l.n.Installing(); p != Offered {
+		t.Fatal(p)
+	}
+	var out protocols.Output
+	out.Reset()
+	l.n.Step(l.now+25*time.Hour, protocols.Input{}, &out)
+	if _, p := l.n.Installing(); p != 0 {
+		t.Errorf("still installing: %v", p)
+	}
+
+	l = newLonely(t, 5, nil)
+	out.Reset()
+	own, err := l.n.Propose(l.now, offer(), &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.now += 25 * time.Hour
+	out.Reset()
+	l.n.Step(l.now, protocols.Input{}, &out)
+	if id, p := l.n.Installing(); id != own || p != Staged {
+		t.Errorf("the coordinator's own: %v, %v", id, p)
+	}
+	other := l.propose(l.proposal(nil), 1)
+	for i := 1; i < 4; i++ {
+		l.hear(peer(1), message{kind: kindVotes, id: other, papers: []ballotPaper{l.ready(other, i, i)}})
+	}
+	if id, p := l.n.Installing(); id != other || p != Offered {
+		t.Errorf("%v is being installed, %v, though %v was committed", id, p, other)
+	}
+}
+
+// A ceremony that was forgotten before its expiry is not taken up again.
+func TestForgottenIsNotReplayed(t *testing.T) {
+	l := newLonely(t, 5, nil)
+	p := l.proposal(nil)
+	id := l.propose(p, 1)
+	if !l.n.forget(0) {
+		t.Fatal("not forgotten")
+	}
+	l.propose(p, 1)
+	if l.n.find(id) != nil || len(l.n.strays) != 0 {
+		t.Error("taken up again")
+	}
+}

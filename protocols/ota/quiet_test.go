@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/perfgate/perfgate/protocols"
 	"github.com/perfgate/perfgate/protocols/simnet"
 )
 
@@ -61,5 +62,55 @@ func TestSilence(t *testing.T) {
 			silence("activated", 300)
 			f.phases(t, Confirmed, v2)
 		}
+	}
+}
+
+// A member whose own vote is the last that it needs itself still gives it to the coordinator, and asks
+// until that one has it: others may be waiting for just this vote.
+func TestLastVoteReachesTheCoordinator(t *testing.T) {
+	l := newLonely(t, 5, func(c *Config) { c.Staged = true })
+	p := l.proposal(nil)
+	id := l.propose(p, 1)
+	for i := 1; i < 3; i++ {
+		l.hear(peer(1), message{kind: kindVotes, id: id, papers: []ballotPaper{l.ready(id, i, i)}})
+	}
+	l.state(id, Collecting)
+	l.n.rec.phase = Verified // its vote comes when the package is staged
+	voted := func(out protocols.Output) (asked, found bool) {
+		for _, d := range out.Datagrams {
+			e, err := protocols.ParseEnvelope(d.Data)
+			if err != nil || e.Type != protocols.TypeOTA || d.To != peer(1) {
+				continue
+			}
+			m, err := parse(e.Body)
+			for _, v := range m.papers {
+				if int(v.vote.Member) == l.n.member && err == nil {
+					asked, found = m.flags&asks != 0, true
+				}
+			}
+		}
+		return asked, found
+	}
+	step := func() (out protocols.Output) {
+		out.Reset()
+		l.n.Step(l.now, protocols.Input{}, &out)
+		return out
+	}
+	_, found := voted(step())
+	l.state(id, Done)
+	if !found {
+		t.Fatal("the coordinator is not told the vote")
+	}
+	if _, again := voted(step()); again {
+		t.Error("told twice at once")
+	}
+	l.now += time.Minute
+	if asked, again := voted(step()); !again || !asked {
+		t.Errorf("after a minute: told again %v, and asks %v", again, asked)
+	}
+	l.hear(peer(1), message{kind: kindStatus, flags: knowsProposal | knowsYourVote, id: id})
+	l.now += time.Hour
+	if _, again := voted(step()); again {
+		t.Error("told again though the coordinator has it")
 	}
 }
