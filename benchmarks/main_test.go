@@ -35,6 +35,7 @@ Unit sessions better=higher assume=exact
 Unit bounds/op better=lower assume=exact
 Unit uploads/op better=lower assume=exact
 Unit wire-x/op better=lower assume=exact
+Unit sha256-x/op better=lower
 Unit patch-%/op better=lower assume=exact
 `
 

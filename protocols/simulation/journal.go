@@ -16,9 +16,9 @@ import (
 func journalWorld() *World {
 	return &World{
 		Name: "journal",
-		Laws: "a number of an author never names two records; logs only grow; what a publish made durable is never lost; " +
-			"what is kept is bounded and freed; a sync with all ends each peer in one state and its sums are right; " +
-			"when the faults are over, all logs become equal",
+		Laws: `a number of an author never names two records; logs only grow; what a publish made durable is
+never lost; what is kept is bounded and freed; a sync with all ends each peer in one state and its
+sums are right; when the faults are over, all logs become equal`,
 		Play:     playJournal,
 		Describe: journal.Describe,
 	}

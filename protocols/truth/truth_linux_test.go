@@ -26,8 +26,8 @@ const (
 
 // An account is what one run came to.
 type account struct {
-	took                    []time.Duration
-	fragments, again, total int
+	took             []time.Duration
+	fragments, again int
 }
 
 func (a *account) add(t *talker) {
