@@ -168,7 +168,7 @@ func (c *crowd) batch(after, count int) []antientropy.Record {
 
 // JournalPublish publishes records of 256 bytes to all other peers of a group. Parity is for bursts.
 func BenchmarkJournalPublish(b *testing.B) {
-	for _, peers := range []int{3, 10, 100} {
+	for _, peers := range sizesOf(3, 10, 100) {
 		for _, ops := range []int{1, 80} {
 			for _, parity := range []int{0, 25} {
 				if parity > 0 && ops == 1 {
@@ -193,29 +193,17 @@ func BenchmarkJournalPublish(b *testing.B) {
 						if ops > 1 {
 							worlds, rounds = 10, 3
 						}
+						if *seeds > 0 {
+							worlds, rounds = *seeds, 1
+						}
 						p := spread(b, name, peers, ops, s, cfg, worlds, rounds)
 						b.ReportMetric(float64(len(p.times)), "requests")
 						b.ReportMetric(float64(p.sends)/float64(p.pushes), "sends/floor")
 						b.ReportMetric(float64(p.wire)/float64(p.requests*ops), "wire-B/op")
-						quantiles(b, p.times, s.Options(1).Link.Delay)
+						reportTimes(b, p.times, s.Options(1).Link.Delay)
 					})
 				}
 			}
-		}
-	}
-}
-
-// quantiles prints those that have values enough, in nanoseconds and, where there is a physical limit,
-// as multiples of it.
-func quantiles(b *testing.B, sorted []time.Duration, limit time.Duration) {
-	for _, percent := range []int{50, 95, 99} {
-		if len(sorted)*(100-percent) < behind*100 {
-			continue
-		}
-		d := rank(sorted, percent)
-		b.ReportMetric(float64(d.Nanoseconds()), fmt.Sprintf("p%d-ns", percent))
-		if limit > 0 {
-			b.ReportMetric(float64(d)/float64(limit), fmt.Sprintf("xlimit-p%d", percent))
 		}
 	}
 }

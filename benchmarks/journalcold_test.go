@@ -67,7 +67,7 @@ func BenchmarkJournalCold(b *testing.B) {
 			slices.Sort(times)
 			b.ReportMetric(float64(panel), "requests")
 			b.ReportMetric(float64(wire)/float64(panel), "wire-B/op")
-			quantiles(b, times, 3*s.Options(1).Link.Delay)
+			reportTimes(b, times, 3*s.Options(1).Link.Delay)
 		})
 	}
 }

@@ -336,7 +336,7 @@ func ceremony(b *testing.B, opts simnet.Options, peers int, by signature.Verifie
 
 // OTACeremony takes a proposal to a certificate at every peer.
 func BenchmarkOTACeremony(b *testing.B) {
-	for _, peers := range []int{3, 10} {
+	for _, peers := range sizesOf(3, 10) {
 		for _, s := range simnet.Scenarios() {
 			name := fmt.Sprintf("peers=%d/net=%s", peers, s.Name)
 			b.Run(name, func(b *testing.B) {

@@ -40,6 +40,14 @@ func panelOf(name string, size int, play func(seed uint64) run) []run {
 	return panels[name]
 }
 
+// sizesOf returns the group sizes of a panel: all that docs/protocols.md speaks of where -seeds is given.
+func sizesOf(few ...int) []int {
+	if *seeds > 0 {
+		return []int{3, 10, 50, 100}
+	}
+	return few
+}
+
 // behind is how many runs must lie beyond a quantile for it to be worth printing, and for the gate to
 // judge by it. Where -seeds asks for another number of runs, half as many do.
 const behind = 20
