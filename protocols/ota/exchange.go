@@ -18,7 +18,7 @@ type link struct {
 }
 
 // direct is up to how many peers votes go from everybody to everybody; beyond, to the coordinator.
-const direct = 64
+const direct = 128
 
 // attempts is how often a peer is told or asked without an answer that helps, some 18 minutes with the
 // default Resend, and renewed how many more there are with every epoch that begins. A ceremony that is
