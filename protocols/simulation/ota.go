@@ -331,6 +331,14 @@ func (w *otaRun) check() error {
 	return nil
 }
 
+// wentBack reports whether a peer may, within one step, have given up what it ran for what it ran before
+// and activated p on that: what it gave up was not healthy, and its ceremony is over.
+func (w *otaRun) wentBack(i int, n *ota.Node, p ota.Proposal) bool {
+	given, ok := w.by[w.running[i]]
+	healthy := w.health(i, w.running[i]) == ota.Good && w.cfg.Starts > 4
+	return ok && !healthy && n.Epoch() >= given.Expiry && p.Prestate == ota.Prestate(w.before[i])
+}
+
 // changed looks whether a peer may run another package than a moment ago.
 func (w *otaRun) changed(i int, n *ota.Node, now ota.Package) error {
 	_, phase := n.Installing()
@@ -351,7 +359,7 @@ func (w *otaRun) changed(i int, n *ota.Node, now ota.Package) error {
 		return fmt.Errorf("activated another package than was committed")
 	case n.Epoch() < p.Activation || n.Epoch() >= p.Expiry && !w.started[i]:
 		return fmt.Errorf("activated at epoch %d, which was to be from %d and before %d", n.Epoch(), p.Activation, p.Expiry)
-	case p.Prestate != ota.Prestate(w.running[i]):
+	case p.Prestate != ota.Prestate(w.running[i]) && !w.wentBack(i, n, p):
 		return fmt.Errorf("activated on another state than was proposed")
 	case now.Version.Compare(w.floor[i]) <= 0:
 		return fmt.Errorf("activated a version not greater than %v", w.floor[i])
