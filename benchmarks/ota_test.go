@@ -27,29 +27,6 @@ const (
 	accessDown  = 4 * accessUp
 )
 
-// files is a store in memory.
-type files map[string][]byte
-
-func (f files) Read(name string) ([]byte, error) {
-	b, ok := f[name]
-	if !ok {
-		return nil, protocols.ErrNotStored
-	}
-	return slices.Clone(b), nil
-}
-
-func (f files) Write(name string, b []byte) error { f[name] = slices.Clone(b); return nil }
-func (f files) Remove(name string) error          { delete(f, name); return nil }
-
-func (f files) Names() ([]string, error) {
-	var names []string
-	for n := range f {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names, nil
-}
-
 func noise(size int, seed uint64) []byte {
 	b := make([]byte, size)
 	r := rand.New(rand.NewPCG(seed, 1))
@@ -111,7 +88,7 @@ func spreadPackage(b *testing.B, s simnet.Scenario, peers int) distribution {
 	var fetchers []*chunk.Fetcher
 	var carriers []*carrier
 	for i := 1; i <= peers; i++ {
-		f, err := chunk.NewFetcher(config(), m.Root(), nil, files{}, rand.New(rand.NewPCG(1, uint64(i))))
+		f, err := chunk.NewFetcher(config(), m.Root(), nil, simnet.Memory{}, rand.New(rand.NewPCG(1, uint64(i))))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -285,7 +262,7 @@ func otaPolicy(b *testing.B, peers int) (ota.Policy, []protocols.PeerID) {
 // OTACreate makes a node of a fleet of three.
 func BenchmarkOTACreate(b *testing.B) {
 	policy, ids := otaPolicy(b, 3)
-	by, store := new(signature.Ed25519), files{}
+	by, store := new(signature.Ed25519), simnet.Memory{}
 	var n *ota.Node
 	b.ReportAllocs()
 	for b.Loop() {
@@ -308,7 +285,7 @@ func ceremony(b *testing.B, opts simnet.Options, peers int, by signature.Verifie
 	policy, ids := otaPolicy(b, peers)
 	nodes := make([]*ota.Node, peers)
 	for i, id := range ids {
-		store := files{}
+		store := simnet.Memory{}
 		if _, err := ota.Install(store, ota.Version{Major: 1}, []byte("the first"), chunk.MinChunk); err != nil {
 			b.Fatal(err)
 		}

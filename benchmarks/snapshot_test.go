@@ -72,31 +72,9 @@ func (c *council) fill(b *testing.B, records, payload int) *antientropy.Log {
 	return l
 }
 
-// A shelf is a store in memory.
-type shelf map[string][]byte
-
-func (s shelf) Read(name string) ([]byte, error) {
-	if b, ok := s[name]; ok {
-		return slices.Clone(b), nil
-	}
-	return nil, protocols.ErrNotStored
-}
-
-func (s shelf) Write(name string, b []byte) error { s[name] = slices.Clone(b); return nil }
-func (s shelf) Remove(name string) error          { delete(s, name); return nil }
-
-func (s shelf) Names() ([]string, error) {
-	names := make([]string, 0, len(s))
-	for n := range s { // any order: sorted below
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names, nil
-}
-
 func (c *council) config(i int, seed uint64, l *antientropy.Log) snapshot.Config {
 	return snapshot.Config{
-		Self: c.q.Member(i), Group: c.q, Log: l, Store: shelf{}, Verifier: c.memo, Seed: seed,
+		Self: c.q.Member(i), Group: c.q, Log: l, Store: simnet.Memory{}, Verifier: c.memo, Seed: seed,
 		Sign: func(s quorum.Statement) (quorum.Vote, error) {
 			key := string(s[:]) + fmt.Sprint(i)
 			v, ok := c.signed[key]

@@ -64,7 +64,7 @@ func TestNoise(t *testing.T) {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	f, err := NewFetcher(Config{MaxPeers: 8}, m.Root(), m, memory{}, random(1, 1))
+	f, err := NewFetcher(Config{MaxPeers: 8}, m.Root(), m, simnet.Memory{}, random(1, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestGreetingsEnd(t *testing.T) {
 	}
 	var fetchers []*Fetcher
 	for i := range 2 { // peer 0 is not there
-		f, err := NewFetcher(Config{Greetings: 6}, m.Root(), nil, memory{}, random(1, uint64(i)))
+		f, err := NewFetcher(Config{Greetings: 6}, m.Root(), nil, simnet.Memory{}, random(1, uint64(i)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/perfgate/perfgate/protocols"
+	"github.com/perfgate/perfgate/protocols/simnet"
 )
 
 // lossy is content of which one chunk is gone.
@@ -88,7 +89,7 @@ func TestMixedChunkBansNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := NewFetcher(Config{}, m.Root(), m, memory{}, random(1, 1))
+	f, err := NewFetcher(Config{}, m.Root(), m, simnet.Memory{}, random(1, 1))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,36 +3,12 @@ package chunk
 import (
 	"encoding/binary"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/perfgate/perfgate/protocols"
 	"github.com/perfgate/perfgate/protocols/simnet"
 )
-
-// A memory is a store that keeps what it is given.
-type memory map[string][]byte
-
-func (m memory) Read(name string) ([]byte, error) {
-	b, ok := m[name]
-	if !ok {
-		return nil, protocols.ErrNotStored
-	}
-	return slices.Clone(b), nil
-}
-
-func (m memory) Write(name string, b []byte) error { m[name] = slices.Clone(b); return nil }
-func (m memory) Remove(name string) error          { delete(m, name); return nil }
-
-func (m memory) Names() ([]string, error) {
-	var names []string
-	for n := range m {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names, nil
-}
 
 // A transfer is what Server and Fetcher have in common.
 type transfer interface {
@@ -111,7 +87,7 @@ func newSwarm(tb testing.TB, opts simnet.Options, cfg func(i int) Config, data [
 			}
 			n.transfer = s
 		} else {
-			f, err := NewFetcher(cfg(i), m.Root(), nil, memory{}, random(opts.Seed, uint64(i)))
+			f, err := NewFetcher(cfg(i), m.Root(), nil, simnet.Memory{}, random(opts.Seed, uint64(i)))
 			if err != nil {
 				tb.Fatal(err)
 			}

@@ -88,7 +88,7 @@ func TestCrashAtEveryDiskOperation(t *testing.T) {
 // What a store has damaged is noticed, at the start and when it is read for others, and fetched again.
 func TestDamagedStore(t *testing.T) {
 	data := content(40_000, 1)
-	store := memory{}
+	store := simnet.Memory{}
 	m, err := Import(store, data, 4<<10)
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	f, err := NewFetcher(Config{}, m.Root(), nil, memory{}, random(1, 2))
+	f, err := NewFetcher(Config{}, m.Root(), nil, simnet.Memory{}, random(1, 2))
 	if err != nil {
 		panic(err)
 	}

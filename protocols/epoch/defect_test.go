@@ -285,10 +285,10 @@ func TestConfigurationIsChecked(t *testing.T) {
 	for what, spoil := range map[string]func(*Config){
 		"no group": func(c *Config) { c.Group = nil }, "no store": func(c *Config) { c.Store = nil }, "no key": func(c *Config) { c.Key = nil },
 		"a stranger's key": func(c *Config) { c.Key = keyOf(99) }, "negative retry": func(c *Config) { c.Retry = -1 },
-		"another's vote": func(c *Config) { c.Store = memory{fileVote: make([]byte, 5)} },
+		"another's vote": func(c *Config) { c.Store = simnet.Memory{fileVote: make([]byte, 5)} },
 		"a forged certificate": func(c *Config) {
 			f := g.certify(g.proposal(1, Proposal{Epoch: 8}), 0, 0)
-			c.Store = memory{fileCertificate: f.Append(nil)}
+			c.Store = simnet.Memory{fileCertificate: f.Append(nil)}
 		},
 	} {
 		c := good

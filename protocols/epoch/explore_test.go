@@ -8,6 +8,7 @@ import (
 
 	"github.com/perfgate/perfgate/protocols"
 	"github.com/perfgate/perfgate/protocols/quorum"
+	"github.com/perfgate/perfgate/protocols/simnet"
 )
 
 // Each one more takes some six times as long:
@@ -57,7 +58,7 @@ type explorer struct {
 	code      []byte
 }
 
-func (x *explorer) config(i int, store memory) Config {
+func (x *explorer) config(i int, store simnet.Memory) Config {
 	cfg := x.team.config(i, Config{Faulty: x.faulty, Twice: -1, Retry: time.Second})
 	cfg.Store = store
 	cfg.Sign = func(s quorum.Statement) (quorum.Vote, error) {
@@ -157,7 +158,7 @@ func (x *explorer) start() *point {
 	p := &point{minds: make([]int, x.members)}
 	owner := x.owner(1, 0)
 	for i := range x.members {
-		store := memory{}
+		store := simnet.Memory{}
 		if p.minds[i] = -1; x.liar && i == owner {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/perfgate/perfgate/protocols"
+	"github.com/perfgate/perfgate/protocols/simnet"
 )
 
 func FuzzMessage(f *testing.F) {
@@ -60,7 +61,7 @@ func FuzzStep(f *testing.F) {
 	f.Fuzz(func(t *testing.T, epoch uint64, b, disk []byte) {
 		cfg := g.config(0, Config{})
 		if len(disk) > 0 {
-			cfg.Store = memory{fileVote: disk}
+			cfg.Store = simnet.Memory{fileVote: disk}
 		}
 		n, err := NewNode(cfg)
 		if err != nil {

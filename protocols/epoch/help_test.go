@@ -45,22 +45,9 @@ func keyOf(i int) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(seed[:])
 }
 
-// A memory is a store that never fails.
-type memory map[string][]byte
-
-func (m memory) Read(name string) ([]byte, error) {
-	if b, ok := m[name]; ok {
-		return append([]byte(nil), b...), nil
-	}
-	return nil, protocols.ErrNotStored
-}
-func (m memory) Write(name string, b []byte) error { m[name] = append([]byte(nil), b...); return nil }
-func (m memory) Remove(name string) error          { delete(m, name); return nil }
-func (m memory) Names() ([]string, error)          { return nil, nil }
-
 // config is that of member i, with a store of its own.
 func (t *team) config(i int, base Config) Config {
-	base.Group, base.Key, base.Verifier, base.Store = t.group, t.keys[i], t.memo, memory{}
+	base.Group, base.Key, base.Verifier, base.Store = t.group, t.keys[i], t.memo, simnet.Memory{}
 	return base
 }
 

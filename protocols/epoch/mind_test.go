@@ -7,12 +7,13 @@ import (
 	"slices"
 
 	"github.com/perfgate/perfgate/protocols"
+	"github.com/perfgate/perfgate/protocols/simnet"
 )
 
 // A mind is what one member thinks and has written down.
 type mind struct {
 	node      *Node
-	store     memory
+	store     simnet.Memory
 	at        int
 	certified bool      // it holds a certificate: nothing more is to be learned from it
 	proposal  ID        // of that
@@ -38,7 +39,7 @@ type effect struct {
 }
 
 // copyNode returns a node that shares nothing that changes.
-func copyNode(n *Node, store memory) *Node {
+func copyNode(n *Node, store simnet.Memory) *Node {
 	c := *n
 	c.cfg.Store = store
 	c.scratch, c.votes, c.checks, c.of = nil, nil, nil, nil
@@ -65,7 +66,7 @@ func copyNode(n *Node, store memory) *Node {
 }
 
 // meet returns the number of a mind.
-func (x *explorer) meet(at int, n *Node, store memory) int {
+func (x *explorer) meet(at int, n *Node, store simnet.Memory) int {
 	b := append(n.appendState([]byte{byte(at)}), byte(n.race.tries), bit(n.race.active), bit(n.mine != nil),
 		bit(n.askedAt != 0 && n.now < n.askedAt+n.cfg.Retry/8))
 	for _, name := range []string{fileVote, fileCertificate} {

@@ -4,7 +4,6 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -13,29 +12,6 @@ import (
 	"github.com/perfgate/perfgate/protocols/signature"
 	"github.com/perfgate/perfgate/protocols/simnet"
 )
-
-// A memory is a store that keeps what it is given.
-type memory map[string][]byte
-
-func (m memory) Read(name string) ([]byte, error) {
-	b, ok := m[name]
-	if !ok {
-		return nil, protocols.ErrNotStored
-	}
-	return slices.Clone(b), nil
-}
-
-func (m memory) Write(name string, b []byte) error { m[name] = slices.Clone(b); return nil }
-func (m memory) Remove(name string) error          { delete(m, name); return nil }
-
-func (m memory) Names() ([]string, error) {
-	var names []string
-	for n := range m {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names, nil
-}
 
 func key(i int) ed25519.PrivateKey {
 	seed := make([]byte, ed25519.SeedSize)
@@ -130,7 +106,7 @@ func newFleet(tb testing.TB, opts simnet.Options, n int, change func(*Config)) *
 		}
 	}
 	for i := range n {
-		store := memory{}
+		store := simnet.Memory{}
 		if _, err := Install(store, v1, oldContent, 4<<10); err != nil {
 			tb.Fatal(err)
 		}

@@ -31,13 +31,13 @@ func TestThresholds(t *testing.T) {
 		{3, 2, -1, false},
 	} {
 		g, a := members(c.members)
-		_, err := NewNode(Config{Policy: Policy{Group: g, Authorities: a, Threshold: c.threshold, AuthorityThreshold: c.authorities}, Self: peer(0)}, memory{})
+		_, err := NewNode(Config{Policy: Policy{Group: g, Authorities: a, Threshold: c.threshold, AuthorityThreshold: c.authorities}, Self: peer(0)}, simnet.Memory{})
 		if (err == nil) != c.ok || err != nil && !errors.Is(err, protocols.ErrVerification) {
 			t.Errorf("%d of %d, %d authorities: %v", c.threshold, c.members, c.authorities, err)
 		}
 	}
 	g, _ := members(3)
-	if _, err := NewNode(Config{Policy: Policy{Group: g}, Self: peer(0)}, memory{}); err == nil {
+	if _, err := NewNode(Config{Policy: Policy{Group: g}, Self: peer(0)}, simnet.Memory{}); err == nil {
 		t.Error("members without authorities")
 	}
 	p, err := Policy{Group: g, Authorities: []Authority{{1}, {2}, {3}}}.check()
@@ -143,7 +143,7 @@ func TestFreeze(t *testing.T) {
 // A proposal on another state than the one that runs is not activated, even with a certificate.
 func TestPrestate(t *testing.T) {
 	f := newFleet(t, simnet.Ideal(1), 3, nil)
-	store := memory{}
+	store := simnet.Memory{}
 	if _, err := Install(store, Version{1, 0, 5}, []byte("a fork of its own"), 4<<10); err != nil {
 		t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func TestWhatIsHereIsServed(t *testing.T) {
 		if len(f.nodes[0].cers) != 0 || p.Size == 0 {
 			t.Fatal("not as this test needs it")
 		}
-		store := memory{}
+		store := simnet.Memory{}
 		late, err := chunk.NewFetcher(f.cfg.Chunk, p.Root, nil, store, f.nodes[1].random())
 		if err != nil {
 			t.Fatal(err)

@@ -382,3 +382,29 @@ type forward protocols.PeerID
 func (f forward) Step(_ time.Duration, in protocols.Input, out *protocols.Output) {
 	out.Datagrams = append(out.Datagrams, protocols.Datagram{To: protocols.PeerID(f), Data: append(out.Buffer(), in.Data...)})
 }
+
+func TestMemory(t *testing.T) {
+	m := Memory{}
+	text := []byte("text")
+	if err := errors.Join(m.Write("b", text), m.Write("a", nil)); err != nil {
+		t.Fatal(err)
+	}
+	text[0] = 'x'
+	b, err := m.Read("b")
+	if err != nil || string(b) != "text" {
+		t.Errorf("read %q, %v", b, err)
+	}
+	b[0] = 'y'
+	if b, _ = m.Read("b"); string(b) != "text" {
+		t.Errorf("what was read is what is kept: %q", b)
+	}
+	if names, _ := m.Names(); !slices.Equal(names, []string{"a", "b"}) {
+		t.Errorf("names %q", names)
+	}
+	if err := m.Remove("b"); err != nil {
+		t.Error(err)
+	}
+	if _, err := m.Read("b"); !errors.Is(err, protocols.ErrNotStored) {
+		t.Errorf("read what was removed: %v", err)
+	}
+}

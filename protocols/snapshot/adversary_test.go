@@ -160,7 +160,7 @@ func TestWrongFileIsNotRestored(t *testing.T) {
 		t.Fatal(err)
 	}
 	b[fileHeader+200] ^= 1
-	store := memory{}
+	store := simnet.Memory{}
 	sink := newBlockWriter(store, w.q.ID(), evil.commit, 1024)
 	sink.buf, sink.size, sink.closed = b, len(b), true
 	if err := sink.Close(antientropy.Cut{Root: evil.commit.Root}); err != nil {

@@ -107,7 +107,7 @@ func TestCrashAtEveryDiskOperation(t *testing.T) {
 // A block that the disk damages does not take the snapshot before along, and none is served.
 func TestDamagedSnapshotFallsBack(t *testing.T) {
 	b := newBench(t, 1, nil)
-	store := b.cfg.Store.(memory)
+	store := b.cfg.Store.(simnet.Memory)
 	for cut := uint64(1); cut <= 2; cut++ {
 		b.add(b.Node.log, 0, 10*cut+1, 10*cut+10)
 		b.propose()

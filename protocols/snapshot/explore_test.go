@@ -14,6 +14,7 @@ import (
 	"github.com/perfgate/perfgate/protocols/antientropy"
 	"github.com/perfgate/perfgate/protocols/explore"
 	"github.com/perfgate/perfgate/protocols/quorum"
+	"github.com/perfgate/perfgate/protocols/simnet"
 )
 
 // A tangle is a few members and the datagrams between them, of which any may arrive next, get lost,
@@ -22,7 +23,7 @@ type tangle struct {
 	*team
 	plan   plan
 	nodes  []*Node
-	stores []memory
+	stores []simnet.Memory
 	votes  map[string]quorum.Vote // signatures made so far, whoever needed them
 	flying []protocols.Datagram   // in order of content; equal ones are one
 	from   map[string]int
@@ -48,7 +49,7 @@ func newTangle(t *team, votes map[string]quorum.Vote, p plan) *tangle {
 		signed: map[[2]uint64]quorum.Statement{}, agreed: map[uint64]quorum.Statement{},
 	}
 	for i := range p.members {
-		s.stores = append(s.stores, memory{})
+		s.stores = append(s.stores, simnet.Memory{})
 		s.nodes = append(s.nodes, s.boot(i))
 	}
 	for i := range p.proposers {

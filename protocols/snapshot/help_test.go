@@ -14,29 +14,6 @@ import (
 	"github.com/perfgate/perfgate/protocols/simnet"
 )
 
-// A memory is a store that nothing happens to.
-type memory map[string][]byte
-
-func (m memory) Read(name string) ([]byte, error) {
-	b, ok := m[name]
-	if !ok {
-		return nil, protocols.ErrNotStored
-	}
-	return slices.Clone(b), nil
-}
-
-func (m memory) Write(name string, b []byte) error { m[name] = slices.Clone(b); return nil }
-func (m memory) Remove(name string) error          { delete(m, name); return nil }
-
-func (m memory) Names() ([]string, error) {
-	var names []string
-	for n := range m {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names, nil
-}
-
 // A team is a group whose private keys the test holds; keys and logs are in the order of the group.
 type team struct {
 	tb    testing.TB
@@ -97,7 +74,7 @@ func (t *team) add(l *antientropy.Log, member int, first, last uint64) {
 }
 
 func (t *team) config(i int, l *antientropy.Log) Config {
-	return Config{Key: t.keys[i], Group: t.q, Log: l, Store: memory{}, Verifier: t.memo, Seed: uint64(i)}
+	return Config{Key: t.keys[i], Group: t.q, Log: l, Store: simnet.Memory{}, Verifier: t.memo, Seed: uint64(i)}
 }
 
 func (t *team) node(cfg Config) *Node {
