@@ -194,22 +194,29 @@ func BenchmarkEpochCreate(b *testing.B) {
 	}
 }
 
+// proposed returns a member that has just put its proposal out.
+func proposed(b *testing.B, cfg epoch.Config, out *protocols.Output) *epoch.Node {
+	n, err := epoch.NewNode(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	out.Reset()
+	if _, err := n.Propose(0, epoch.Proposal{}, out); err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
 // votes returns an owner of ten who has proposed, and the datagrams with the votes of the others.
-func votes(b *testing.B, a *assembly) (owner int, first protocols.Datagram, others []protocols.Input) {
+func votes(b *testing.B, a *assembly) (owner int, others []protocols.Input) {
 	n, err := epoch.NewNode(a.config(0, 1))
 	if err != nil {
 		b.Fatal(err)
 	}
 	owner = n.Owner(1)
-	if n, err = epoch.NewNode(a.config(owner, 1)); err != nil {
-		b.Fatal(err)
-	}
 	var out protocols.Output
-	out.Reset()
-	if _, err := n.Propose(0, epoch.Proposal{}, &out); err != nil {
-		b.Fatal(err)
-	}
-	first = out.Datagrams[0]
+	proposed(b, a.config(owner, 1), &out)
+	first := out.Datagrams[0]
 	for i := range a.group.Len() {
 		if i == owner {
 			continue
@@ -228,7 +235,7 @@ func votes(b *testing.B, a *assembly) (owner int, first protocols.Datagram, othe
 			}
 		}
 	}
-	return owner, first, others
+	return owner, others
 }
 
 // EpochConfirm takes the votes of five others, of which the last makes the certificate of ten members:
@@ -236,7 +243,7 @@ func votes(b *testing.B, a *assembly) (owner int, first protocols.Datagram, othe
 // race. The proposal itself is not timed.
 func BenchmarkEpochConfirm(b *testing.B) {
 	a := newAssembly(b, 10)
-	owner, _, others := votes(b, a)
+	owner, others := votes(b, a)
 	cfg := a.config(owner, 1)
 	cfg.Verifier = new(signature.Ed25519)
 	var out protocols.Output
@@ -267,7 +274,7 @@ func BenchmarkEpochConfirm(b *testing.B) {
 // EpochCleanup lets a proposal's life run out at its owner: the result, and all that stood by it goes.
 func BenchmarkEpochCleanup(b *testing.B) {
 	a := newAssembly(b, 10)
-	owner, _, _ := votes(b, a)
+	owner, _ := votes(b, a)
 	cfg := a.config(owner, 1)
 	var out protocols.Output
 	b.ReportAllocs()
