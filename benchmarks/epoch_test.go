@@ -122,8 +122,7 @@ func (a *assembly) begin(b *testing.B, net *simnet.Network, nodes []*epoch.Node)
 	if d, _ := nodes[len(nodes)-1].Certificate(); !ok || len(c.Votes) != a.group.Majority() || c.Proposal != d.Proposal {
 		b.Fatalf("a certificate of %d votes, want %d", len(c.Votes), a.group.Majority())
 	}
-	total := net.Total()
-	r.messages, r.wire = total.Messages-before.Messages, total.WireBytes-before.WireBytes
+	r.count(net.Total(), before)
 	return r
 }
 
@@ -148,7 +147,11 @@ func BenchmarkEpochBegin(b *testing.B) {
 					for b.Loop() {
 						runs = panelOf("epoch/"+name, votesPanel(peers), play)
 					}
-					reportRuns(b, runs, 2*s.Options(1).Link.Delay)
+					least := votesFloor
+					if votes == "relayed" {
+						least = relayFloor
+					}
+					reportRuns(b, runs, 2*s.Options(1).Link.Delay, least(peers, a.group.Majority(), epochProposal()))
 					b.ReportMetric(0, "ns/op") // of a panel that was there already it says nothing
 				})
 			}

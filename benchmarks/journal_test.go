@@ -2,7 +2,6 @@ package benchmarks
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -114,48 +113,29 @@ func (c *crowd) publish(b *testing.B, records []antientropy.Record) {
 	c.net.Run(c.net.Now()+time.Hour, nil)
 }
 
-// A spreading is what a panel of publishes cost.
-type spreading struct {
-	times    []time.Duration // from publish until the last peer had it, of every record, in order
-	pushes   int             // datagrams with fresh records
-	sends    int             // those, parity and answers
-	wire     int64
-	requests int
-}
-
-var spreadings = map[string]*spreading{}
-
-func spread(b *testing.B, name string, peers, ops int, s simnet.Scenario, cfg journal.Config, worlds, rounds int) *spreading {
-	if p := spreadings[name]; p != nil {
-		return p
-	}
-	p := new(spreading)
-	for seed := range uint64(worlds) {
-		c := newCrowd(b, peers, s.Options(seed+1), cfg, nil)
-		for round := range rounds {
-			start := c.net.Now()
-			c.publish(b, c.batch(round*ops, ops))
-			for _, at := range c.out[round*ops:] {
-				if at == 0 {
-					b.Fatalf("seed %d: a record did not reach all", seed+1)
-				}
-				p.times = append(p.times, at-start)
+// spread has the first of so many peers publish so many records, that many times one after the other.
+func spread(b *testing.B, peers, ops int, opts simnet.Options, cfg journal.Config, rounds int) (r run) {
+	c := newCrowd(b, peers, opts, cfg, nil)
+	for round := range rounds {
+		start := c.net.Now()
+		c.publish(b, c.batch(round*ops, ops))
+		for _, at := range c.out[round*ops:] {
+			if at == 0 {
+				b.Fatalf("seed %d: a record did not reach all", opts.Seed)
 			}
-			p.requests++
+			r.records = append(r.records, at-start)
 		}
-		for _, n := range c.nodes {
-			s := n.Stats()
-			p.pushes += s.Pushes
-			p.sends += s.Pushes + s.Parity + s.Answers
-			if n.Log().Len() != ops*rounds || n.Held() != 0 {
-				b.Fatalf("seed %d: a log has %d records, want %d; %d things kept", seed+1, n.Log().Len(), ops*rounds, n.Held())
-			}
-		}
-		p.wire += c.net.Total().WireBytes
 	}
-	slices.Sort(p.times)
-	spreadings[name] = p
-	return p
+	for _, n := range c.nodes {
+		s := n.Stats()
+		r.pushes += s.Pushes
+		r.sends += s.Pushes + s.Parity + s.Answers
+		if n.Log().Len() != ops*rounds || n.Held() != 0 {
+			b.Fatalf("seed %d: a log has %d records, want %d; %d things kept", opts.Seed, n.Log().Len(), ops*rounds, n.Held())
+		}
+	}
+	r.count(c.net.Total(), simnet.Counters{})
+	return r
 }
 
 func (c *crowd) batch(after, count int) []antientropy.Record {
@@ -194,16 +174,28 @@ func BenchmarkJournalPublish(b *testing.B) {
 							worlds, rounds = 10, 3
 						}
 						if *seeds > 0 {
-							worlds, rounds = *seeds, 1
+							rounds = 1 // in each of as many worlds
 						}
-						p := spread(b, name, peers, ops, s, cfg, worlds, rounds)
-						b.ReportMetric(float64(len(p.times)), "requests")
-						b.ReportMetric(float64(p.sends)/float64(p.pushes), "sends/floor")
-						b.ReportMetric(float64(p.wire)/float64(p.requests*ops), "wire-B/op")
-						reportTimes(b, p.times, s.Options(1).Link.Delay)
+						runs := panelOf("journal/"+name, worlds, func(seed uint64) run { return spread(b, peers, ops, s.Options(seed), cfg, rounds) })
+						reportSpread(b, runs, peers-1, ops, rounds, s.Options(1).Link.Delay)
 					})
 				}
 			}
 		}
 	}
+}
+
+// reportSpread prints the exact units of a panel of publishes, so many of so many records in each run.
+func reportSpread(b *testing.B, runs []run, peers, ops, rounds int, limit time.Duration) {
+	var times []time.Duration
+	pushes, sends := 0, 0
+	for _, r := range runs {
+		times = append(times, r.records...)
+		pushes += r.pushes
+		sends += r.sends
+	}
+	b.ReportMetric(float64(len(times)), "requests")
+	b.ReportMetric(float64(sends)/float64(pushes), "sends/floor")
+	reportLinks(b, runs, ops*rounds, recordsFloor(peers*rounds, ops))
+	reportTimes(b, times, limit)
 }

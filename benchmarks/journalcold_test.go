@@ -1,7 +1,6 @@
 package benchmarks
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -29,7 +28,7 @@ func BenchmarkJournalCold(b *testing.B) {
 					}
 				})
 			}
-			run := func(c *crowd) time.Duration {
+			sync := func(c *crowd) run {
 				for i := range 2 {
 					c.net.Do(c.group.Members[i], func(now time.Duration, out *protocols.Output) {
 						if err := c.nodes[i].SyncAll(now, c.group.Members[i+1:], out); err != nil {
@@ -43,31 +42,25 @@ func BenchmarkJournalCold(b *testing.B) {
 				if !done {
 					b.Fatal("the logs did not become equal")
 				}
-				return c.net.Now()
+				r := run{time: c.net.Now()}
+				r.count(c.net.Total(), simnet.Counters{})
+				return r
 			}
 			b.ReportAllocs()
 			for b.Loop() {
 				b.StopTimer()
 				c := prepare(1)
 				b.StartTimer()
-				run(c)
+				sync(c)
 			}
 			b.StopTimer()
 			panel := 400
 			if s.Options(1).Link.Loss == 0 {
 				panel = growthRuns // all alike; here the processor's time is what counts
 			}
-			times := make([]time.Duration, panel)
-			var wire int64
-			for i := range times {
-				c := prepare(uint64(i + 1))
-				times[i] = run(c)
-				wire += c.net.Total().WireBytes
-			}
-			slices.Sort(times)
-			b.ReportMetric(float64(panel), "requests")
-			b.ReportMetric(float64(wire)/float64(panel), "wire-B/op")
-			reportTimes(b, times, 3*s.Options(1).Link.Delay)
+			runs := panelOf("cold/net="+s.Name, panel, func(seed uint64) run { return sync(prepare(seed)) })
+			// Each of three gets the records of two others, in a flow from either.
+			reportRuns(b, runs, 3*s.Options(1).Link.Delay, recordsFloor(3*2, ops))
 		})
 	}
 }

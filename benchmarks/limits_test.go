@@ -81,6 +81,8 @@ func BenchmarkAntiEntropyLegs(b *testing.B) {
 				for i, r := range runs {
 					times[i] = r.all
 				}
+				b.ReportMetric(float64(len(runs)), "requests")
+				reportLinks(b, runs, 1, recordsFloor(2, n/2))
 				reportTimes(b, times, 3*s.Options(1).Link.Delay)
 			})
 		}

@@ -12,6 +12,8 @@ import (
 const units = `Unit rounds/op better=lower assume=exact
 Unit msgs/op better=lower assume=exact
 Unit wire-B/op better=lower assume=exact
+Unit xmsgs better=lower assume=exact
+Unit xwire better=lower assume=exact
 Unit p50-ns better=lower assume=exact
 Unit p95-ns better=lower assume=exact
 Unit p99-ns better=lower assume=exact
@@ -27,6 +29,7 @@ Unit file-B better=lower assume=exact
 Unit cell-B/diff better=lower assume=exact
 Unit sends/floor better=lower assume=exact
 Unit log-B/op better=lower assume=exact
+Unit state-B better=lower
 Unit cpu-ops/s better=higher
 Unit requests better=higher assume=exact
 Unit signatures/op better=lower assume=exact

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/perfgate/perfgate/protocols/simnet"
 )
 
 // The panels that the gate measures again and again are as small as their quantiles allow; with
@@ -14,11 +16,22 @@ var seeds = flag.Int("seeds", 0, "how many runs, by seed, every panel has; 0 lea
 
 // A run is what one run of a panel cost.
 type run struct {
-	time     time.Duration // until who began it knows, or everybody does
-	all      time.Duration // until both replicas hold everything
-	rounds   int
-	messages int
-	wire     int64
+	time      time.Duration   // until who began it knows, or everybody does
+	all       time.Duration   // until both replicas hold everything
+	records   []time.Duration // until all peers have each record that was published
+	rounds    int
+	messages  int
+	datagrams int
+	wire      int64
+	pushes    int // datagrams with fresh records
+	sends     int // those, parity and answers
+}
+
+// count takes what the links have carried since before.
+func (r *run) count(total, before simnet.Counters) {
+	r.messages = total.Messages - before.Messages
+	r.datagrams = total.Datagrams - before.Datagrams
+	r.wire = total.WireBytes - before.WireBytes
 }
 
 // panels keeps what was computed in this process: a benchmark function runs several times while Go
@@ -53,19 +66,30 @@ func sizesOf(few ...int) []int {
 const behind = 20
 
 // reportRuns prints the exact units of a panel, times also as multiples of a limit if there is one.
-func reportRuns(b *testing.B, runs []run, limit time.Duration) {
+func reportRuns(b *testing.B, runs []run, limit time.Duration, least floor) {
 	times := make([]time.Duration, len(runs))
-	messages, wire := 0, int64(0)
 	for i, r := range runs {
 		times[i] = r.time
-		messages += r.messages
-		wire += r.wire
+	}
+	b.ReportMetric(float64(len(runs)), "requests")
+	reportLinks(b, runs, 1, least)
+	reportTimes(b, times, limit)
+}
+
+// reportLinks prints what the links carried, for each of so many ops of a run, and over the least that a
+// run takes.
+func reportLinks(b *testing.B, runs []run, ops int, least floor) {
+	var sum run
+	for _, r := range runs {
+		sum.messages += r.messages
+		sum.datagrams += r.datagrams
+		sum.wire += r.wire
 	}
 	k := float64(len(runs))
-	b.ReportMetric(k, "requests")
-	b.ReportMetric(float64(messages)/k, "msgs/op")
-	b.ReportMetric(float64(wire)/k, "wire-B/op")
-	reportTimes(b, times, limit)
+	b.ReportMetric(float64(sum.messages)/k/float64(ops), "msgs/op")
+	b.ReportMetric(float64(sum.wire)/k/float64(ops), "wire-B/op")
+	b.ReportMetric(float64(sum.datagrams)/k/float64(least.datagrams), "xmsgs")
+	b.ReportMetric(float64(sum.wire)/k/float64(least.wire()), "xwire")
 }
 
 // reportTimes prints the quantiles for which there are runs enough.

@@ -130,8 +130,7 @@ func (c *council) cut(b *testing.B, opts simnet.Options) run {
 	if !all {
 		b.Fatalf("seed %d: not everywhere", opts.Seed)
 	}
-	total := net.Total()
-	r.messages, r.wire = total.Messages, total.WireBytes
+	r.count(net.Total(), simnet.Counters{})
 	return r
 }
 
@@ -147,7 +146,7 @@ func BenchmarkSnapshotCertificate(b *testing.B) {
 				for b.Loop() {
 					runs = panelOf("snapshot/"+name, votesPanel(n), play)
 				}
-				reportRuns(b, runs, 2*s.Options(1).Link.Delay)
+				reportRuns(b, runs, 2*s.Options(1).Link.Delay, votesFloor(n, c.q.Majority(), cutProposal(n)))
 				b.ReportMetric(0, "ns/op") // of a panel that was there already it says nothing
 			})
 		}

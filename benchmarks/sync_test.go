@@ -87,9 +87,9 @@ func (d *duo) sync(b *testing.B, net *simnet.Network, nodes [2]*antientropy.Node
 	if applied := r[0].Applied + s[0].Applied; applied != d.missing || r[0].Outcome != antientropy.Diverged || !x.Equal(&y) {
 		b.Fatalf("seed %d: applied %d records, want %d; outcome %v", seed, applied, d.missing, r[0].Outcome)
 	}
-	total := net.Total()
-	all := max(r[0].HaveAll, s[0].HaveAll) - r[0].Started
-	return run{time: r[0].Ended - r[0].Started, all: all, rounds: r[0].Rounds, messages: total.Messages, wire: total.WireBytes}
+	one := run{time: r[0].Ended - r[0].Started, all: max(r[0].HaveAll, s[0].HaveAll) - r[0].Started, rounds: r[0].Rounds}
+	one.count(net.Total(), simnet.Counters{})
+	return one
 }
 
 // panelSize is the number of runs, chosen so that a panel takes a few seconds at most.
@@ -117,7 +117,7 @@ func report(b *testing.B, runs []run, applied int) {
 	k := len(runs)
 	b.ReportMetric(float64(sum.rounds)/float64(k), "rounds/op")
 	b.ReportMetric(float64(applied*k)/sum.time.Seconds(), "ops/s")
-	reportRuns(b, runs, 0)
+	reportRuns(b, runs, 0, recordsFloor(2, applied/2))
 }
 
 func BenchmarkAntiEntropySync(b *testing.B) {

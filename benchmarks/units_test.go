@@ -35,7 +35,7 @@ func TestUnitsAreUnderstood(t *testing.T) {
 					exact[v.Unit] = m.Value == "exact"
 				}
 			}
-			for _, unit := range []string{"rounds/op", "msgs/op", "wire-B/op", "p50-sec", "p95-sec", "p99-sec", "ops/s", "requests"} {
+			for _, unit := range []string{"rounds/op", "msgs/op", "wire-B/op", "xmsgs", "xwire", "p50-sec", "p95-sec", "p99-sec", "ops/s", "requests"} {
 				if _, ok := rec.Value(unit); !ok || !exact[unit] {
 					t.Errorf("unit %s: printed %v, exact %v; want both", unit, ok, exact[unit])
 				}
@@ -63,7 +63,7 @@ func TestEpochUnitsAreUnderstood(t *testing.T) {
 			continue
 		}
 		results++
-		for _, unit := range []string{"msgs/op", "wire-B/op", "p50-sec", "p95-sec", "p99-sec", "xlimit-p50", "xlimit-p95", "xlimit-p99"} {
+		for _, unit := range []string{"msgs/op", "wire-B/op", "xmsgs", "xwire", "p50-sec", "p95-sec", "p99-sec", "xlimit-p50", "xlimit-p95", "xlimit-p99"} {
 			m := r.Units().Get(unit, "assume")
 			if _, ok := rec.Value(unit); !ok || r.Units().GetBetter(unit) != -1 || m == nil || m.Value != "exact" {
 				t.Errorf("unit %s: printed %v, direction %d, %v", unit, ok, r.Units().GetBetter(unit), m)
@@ -134,7 +134,7 @@ func TestExactUnitsRepeat(t *testing.T) {
 		return nil
 	}
 	one, many := values("1x"), values("7x")
-	if len(one) != 8 || !slices.Equal(one, many) {
+	if len(one) != 10 || !slices.Equal(one, many) {
 		t.Errorf("two runs differ:\n%v\n%v", one, many)
 	}
 }
