@@ -59,7 +59,10 @@ func (c *carrier) Step(now time.Duration, in protocols.Input, out *protocols.Out
 }
 
 // A distribution is what it cost to bring a package to so many peers.
-type distribution struct{ time, bound, upload, wire float64 }
+type distribution struct {
+	time, bound, upload, wire float64
+	links                     run
+}
 
 var distributions = map[string]distribution{}
 
@@ -118,7 +121,9 @@ func spreadPackage(b *testing.B, s simnet.Scenario, peers int) distribution {
 	const bits = 8 * float64(packageSize)
 	n := float64(peers)
 	bound := max(bits/accessUp, n*bits/((n+1)*accessUp))
-	return distribution{last.Seconds(), bound, float64(uploaded) / packageSize / (n + 1), float64(net.Total().WireBytes) / packageSize / n}
+	var r run
+	r.count(net.Total(), simnet.Counters{})
+	return distribution{last.Seconds(), bound, float64(uploaded) / packageSize / (n + 1), float64(r.wire) / packageSize / n, r}
 }
 
 // OTASpread brings a package of 2 MB from one peer to others, all with 500 kbit/s up and 2 Mbit/s down,
@@ -143,6 +148,10 @@ func spreadAmong(b *testing.B, sizes ...int) {
 				b.ReportMetric(r.time/r.bound, "bounds/op")
 				b.ReportMetric(r.upload, "uploads/op")
 				b.ReportMetric(r.wire, "wire-x/op")
+				var least floor
+				least.add(peers, packageSize)
+				b.ReportMetric(float64(r.links.datagrams)/float64(least.datagrams), "xmsgs")
+				b.ReportMetric(float64(r.links.wire)/float64(least.wire()), "xwire")
 			})
 		}
 	}

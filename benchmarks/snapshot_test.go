@@ -4,7 +4,6 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -90,47 +89,56 @@ func (c *council) config(i int, seed uint64, l *antientropy.Log) snapshot.Config
 	}
 }
 
-// cut lets one member propose, and runs until all have the certificate and then until nobody sends any
-// more.
-func (c *council) cut(b *testing.B, opts simnet.Options) run {
+// prepare puts new members on a network. All read one log, to which nobody writes.
+func (c *council) prepare(b *testing.B, opts simnet.Options) (*simnet.Network, []*snapshot.Node, []protocols.Store) {
 	net, err := simnet.New(opts)
 	if err != nil {
 		b.Fatal(err)
 	}
-	nodes := make([]*snapshot.Node, c.q.Len())
+	nodes, stores := make([]*snapshot.Node, c.q.Len()), make([]protocols.Store, c.q.Len())
 	for i := range nodes {
-		// All read one log; nobody writes to it.
-		if nodes[i], err = snapshot.NewNode(c.config(i, opts.Seed, c.log)); err != nil {
+		cfg := c.config(i, opts.Seed, c.log)
+		stores[i] = cfg.Store
+		if nodes[i], err = snapshot.NewNode(cfg); err != nil {
 			b.Fatal(err)
 		}
 		if err := net.Add(c.q.Member(i), nodes[i]); err != nil {
 			b.Fatal(err)
 		}
 	}
-	err = net.Do(c.q.Member(int(opts.Seed)%c.q.Len()), func(now time.Duration, out *protocols.Output) {
-		if _, err := nodes[int(opts.Seed)%c.q.Len()].Propose(now, c.log.Frontier(), out); err != nil {
+	return net, nodes, stores
+}
+
+// cut lets one member propose, and runs until all have the certificate and then until nobody sends any
+// more.
+func (c *council) cut(b *testing.B, net *simnet.Network, nodes []*snapshot.Node, proposer int) run {
+	start, before := net.Now(), net.Total()
+	var epoch uint64
+	err := net.Do(c.q.Member(proposer), func(now time.Duration, out *protocols.Output) {
+		var err error
+		if epoch, err = nodes[proposer].Propose(now, c.log.Frontier(), out); err != nil {
 			b.Fatal(err)
 		}
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	left := slices.Clone(nodes)
-	all := net.Run(time.Minute, func() bool {
-		for len(left) > 0 {
-			if _, ok := left[len(left)-1].Committed(); !ok {
+	left := len(nodes)
+	all := net.Run(start+time.Minute, func() bool {
+		for left > 0 {
+			if k, _ := nodes[left-1].Committed(); k.Epoch != epoch {
 				return false
 			}
-			left = left[:len(left)-1]
+			left--
 		}
 		return true
 	})
-	r := run{time: net.Now()}
-	net.Run(time.Hour, nil)
+	r := run{time: net.Now() - start}
+	net.Run(start+time.Hour, nil)
 	if !all {
-		b.Fatalf("seed %d: not everywhere", opts.Seed)
+		b.Fatalf("member %d has no certificate", left-1)
 	}
-	r.count(net.Total(), simnet.Counters{})
+	r.count(net.Total(), before)
 	return r
 }
 
@@ -141,7 +149,10 @@ func BenchmarkSnapshotCertificate(b *testing.B) {
 			name := fmt.Sprintf("peers=%d/net=%s", n, s.Name)
 			b.Run(name, func(b *testing.B) {
 				c := newCouncil(b, n, 100, 64)
-				play := func(seed uint64) run { return c.cut(b, s.Options(seed)) }
+				play := func(seed uint64) run {
+					net, nodes, _ := c.prepare(b, s.Options(seed))
+					return c.cut(b, net, nodes, int(seed)%n)
+				}
 				var runs []run
 				for b.Loop() {
 					runs = panelOf("snapshot/"+name, votesPanel(n), play)
@@ -150,6 +161,29 @@ func BenchmarkSnapshotCertificate(b *testing.B) {
 				b.ReportMetric(0, "ns/op") // of a panel that was there already it says nothing
 			})
 		}
+	}
+}
+
+// SnapshotWork is what one cut costs the processor, for all members together, without signatures.
+func BenchmarkSnapshotWork(b *testing.B) {
+	for _, peers := range []int{3, 10, 50, 100} {
+		b.Run(fmt.Sprintf("peers=%d", peers), func(b *testing.B) {
+			c := newCouncil(b, peers, 100, 64)
+			prepare := func() (*simnet.Network, []*snapshot.Node) {
+				net, nodes, _ := c.prepare(b, simnet.Ideal(1))
+				c.cut(b, net, nodes, 0) // makes the links
+				return net, nodes
+			}
+			net, nodes := prepare()
+			c.cut(b, net, nodes, 0) // signs what is signed below, once and for all
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				net, nodes = prepare()
+				b.StartTimer()
+				c.cut(b, net, nodes, 0)
+			}
+		})
 	}
 }
 
@@ -273,6 +307,7 @@ func BenchmarkSnapshotStep(b *testing.B) {
 		b.Fatal(err)
 	}
 	var k *antientropy.Compactor
+	b.ReportAllocs()
 	for b.Loop() {
 		if k == nil {
 			b.StopTimer()
