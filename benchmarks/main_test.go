@@ -37,6 +37,11 @@ Unit uploads/op better=lower assume=exact
 Unit wire-x/op better=lower assume=exact
 Unit sha256-x/op better=lower
 Unit patch-%/op better=lower assume=exact
+Unit link-B-max/op better=lower assume=exact
+Unit up-B/op better=lower assume=exact
+Unit xpayload better=lower assume=exact
+Unit use-% better=higher assume=exact
+Unit came-% better=higher assume=exact
 `
 
 // The lines are printed with results only: what lists benchmarks reads names and nothing else.
