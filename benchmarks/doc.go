@@ -181,4 +181,27 @@
 //
 //	use-%   payload that came, of what the link could have carried from the first datagram to the last record
 //	came-%  records that came before the session ended
+//
+// PeersEfficiency/peers=N/net=SCENARIO has a new replica sync with N peers, which hold a thousand
+// records in all, each of them those of half of the authors; five sessions at once, as is usual:
+//
+//	received/applied  records received for each that was new
+//	speedup           time with one session after the other, over time
+//
+// PeersOverhead/peers=N/way=WAY has one peer sync with N others in realistic, each of which has ten records that
+// all lack, five at once or all at once. Its overhead-ns is the time that it takes more than the slowest
+// of N syncs of two alone, and xslowest the time over that; means of four runs. Two at once take two legs
+// more than one, for what one of them brings is new to the other.
+//
+// Consistency/peers=N/net=SCENARIO is 400 runs of AntiEntropySync (2) or JournalCold (3): mean-ns, cv-%, which
+// is the standard deviation in percent of the mean, and xp50-p95, which is p95-ns over p50-ns.
+//
+// SessionsConcurrent/sessions=N/net=SCENARIO has N partners come to one peer at once, each of which lacks other
+// records. sessions is the most that were live at that peer, p50-ns the time of one session, in xlimit-p50 in
+// units of two one-way delays, and ops/s all records over the time until the last was served. A partner
+// that gets others' records, or a number of records that is not its own, fails the benchmark. SessionsBeyond
+// has 100 come where there is room for 64.
+//
+// JournalMessages/way=WAY gives a node the datagrams of 200 records as another published them, signed or
+// not: decode, verify, merge. FactDigest is DigestCreate for records that state facts.
 package benchmarks

@@ -42,6 +42,13 @@ Unit up-B/op better=lower assume=exact
 Unit xpayload better=lower assume=exact
 Unit use-% better=higher assume=exact
 Unit came-% better=higher assume=exact
+Unit received/applied better=lower assume=exact
+Unit speedup better=higher assume=exact
+Unit mean-ns better=lower assume=exact
+Unit overhead-ns better=lower assume=exact
+Unit xslowest better=lower assume=exact
+Unit cv-% better=lower assume=exact
+Unit xp50-p95 better=lower assume=exact
 `
 
 // The lines are printed with results only: what lists benchmarks reads names and nothing else.
