@@ -174,6 +174,8 @@
 //	up-B/op        bytes that the peer sent that sent most
 //	wire-B/op      bytes on all links
 //	xpayload       bytes on all links over the payload that reached a peer that lacked it
+//	draw-B/s       bytes sent to the busiest link, what is still on its way at the end included, over the time
+//	               until all who lacked a record had it or, of the sync of two, who began knows so
 //
 // LinkBulk/rate=KBIT/net=SCENARIO has an empty replica fetch 10,000 records, five runs, over a link with the queue
 // of the scenarios, and LinkQueue/queue=KIB over 10 Mbit/s in realistic with less room, where a channel

@@ -40,6 +40,7 @@ Unit patch-%/op better=lower assume=exact
 Unit link-B-max/op better=lower assume=exact
 Unit up-B/op better=lower assume=exact
 Unit xpayload better=lower assume=exact
+Unit draw-B/s better=lower assume=exact
 Unit use-% better=higher assume=exact
 Unit came-% better=higher assume=exact
 Unit received/applied better=lower assume=exact

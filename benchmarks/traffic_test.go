@@ -2,6 +2,7 @@ package benchmarks
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,11 +20,12 @@ type traffic struct {
 	up      int64 // sent by the peer of each run that sent most
 	useful  int64 // payload of records that reached a peer that lacked them
 	records int   // that the work of all runs was about
+	took    time.Duration
 }
 
 // count adds what a network carried in one run, whose work was about so many records, each to be brought
-// to so many peers.
-func (t *traffic) count(b *testing.B, net *simnet.Network, peers []protocols.PeerID, records, times int) {
+// to so many peers, and was done after some time.
+func (t *traffic) count(b *testing.B, net *simnet.Network, peers []protocols.PeerID, records, times int, took time.Duration) {
 	var busiest, up, all int64
 	for _, from := range peers {
 		var sum int64
@@ -43,6 +45,7 @@ func (t *traffic) count(b *testing.B, net *simnet.Network, peers []protocols.Pee
 	t.busiest += busiest
 	t.up += up
 	t.records += records
+	t.took += took
 	t.useful += int64(records * times * payloadSize)
 }
 
@@ -52,6 +55,7 @@ func (t *traffic) report(b *testing.B) {
 	b.ReportMetric(float64(t.up)/n, "up-B/op")
 	b.ReportMetric(float64(t.wire)/n, "wire-B/op")
 	b.ReportMetric(float64(t.wire)/float64(t.useful), "xpayload")
+	b.ReportMetric(float64(t.busiest)/t.took.Seconds(), "draw-B/s")
 	b.ReportMetric(float64(t.runs), "requests")
 }
 
@@ -65,18 +69,18 @@ var trafficWays = []struct {
 	{"sync", 2, func(b *testing.B, opts simnet.Options, t *traffic) {
 		d := duoOf(b, 1000)
 		net, nodes := d.prepareWith(b, opts, protocols.ChannelOptions{})
-		d.sync(b, net, nodes, opts.Seed)
-		t.count(b, net, d.group.Members, d.missing, 1)
+		r := d.sync(b, net, nodes, opts.Seed)
+		t.count(b, net, d.group.Members, d.missing, 1, r.time)
 	}},
 	{"cold", 3, func(b *testing.B, opts simnet.Options, t *traffic) {
 		c := newStrangers(b, opts)
-		c.meet(b)
-		t.count(b, c.net, c.group.Members, 3*coldOps, 2)
+		took := c.meet(b)
+		t.count(b, c.net, c.group.Members, 3*coldOps, 2, took)
 	}},
 	{"publish", 10, func(b *testing.B, opts simnet.Options, t *traffic) {
 		c := newCrowd(b, 10, opts, journal.Config{Parity: 0.25}, nil)
 		c.publish(b, c.batch(0, growthBurst))
-		t.count(b, c.net, c.group.Members, growthBurst, 9)
+		t.count(b, c.net, c.group.Members, growthBurst, 9, slices.Max(c.out))
 	}},
 }
 
