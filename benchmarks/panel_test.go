@@ -19,6 +19,7 @@ type run struct {
 	rounds   int
 	messages int
 	wire     int64
+	sends    int // datagrams of all kinds, where a panel counts them
 }
 
 // panels keeps what was computed in this process: a benchmark function runs several times while Go
