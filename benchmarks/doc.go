@@ -206,4 +206,49 @@
 //
 // JournalMessages/way=WAY gives a node the datagrams of 200 records as another published them, signed or
 // not: decode, verify, merge. FactDigest is DigestCreate for records that state facts.
+//
+// # Journeys
+//
+// The Journey benchmarks are what a user waits for, with several protocols at one peer: its datagrams go
+// to the part whose type they have. Each is of five peers, peers=5/net=SCENARIO. Ns/op is what one run of
+// seed 1 costs the processor, for all peers and the network, with signatures remembered unless it says
+// otherwise; the panel is of 40 runs, of JourneyRotate 400, with p50-ns in virtual time, and msgs/op and
+// wire-B/op until nobody sends any more. Xlimit-p50 is p50-ns in units of the one-way delays below, which the way takes in any
+// case; what the processing of many datagrams takes, 100 us each in realistic and 500 us in stressed,
+// comes on top.
+//
+//	JourneyFirstSync  a sixth replica comes with nothing. It asks for the certified cut of 5,000 records,
+//	                  of which 500 are kept, fetches that in blocks from the five, and syncs with one of
+//	                  them for the 500 records after it; until its digest is theirs. Limit: 2 delays, to
+//	                  ask and be answered. The way here has 10 legs: cut, name of the file, manifest,
+//	                  blocks, tail, each asked for when the one before is there
+//	JourneyCatchUp    all write 100 records while one is cut off, for 10 s. It then syncs with all; from
+//	                  then until all hold all 500. Limit: 3 delays, as it says what it has, is sent what it
+//	                  lacks and told what is wanted of it, and sends that. The four answer at once, so
+//	                  that the 400 records they share come up to four times
+//	JourneyRotate     the owner of the next epoch publishes that a member may not write any more, syncs
+//	                  with all to know that all have it, and proposes the epoch, whose proposal binds a
+//	                  new key and the roster without that member; each votes if its own log says the same,
+//	                  and opens a journal of the epoch once it has the certificate. Limit: 4 delays: the
+//	                  fact, word that it is there, the proposal, votes. Then an op of the old epoch and one
+//	                  of the revoked author, who knows the new key, must be refused by all, and one of a
+//	                  member taken. Signatures are made and checked once for all runs, but for that of the
+//	                  fact, which is made in each
+//	JourneyUpgrade    a package of 256 KiB, offered by one; each peer says that it is ready once it has
+//	                  staged it, and all five must. The coordinator, who then has the certificate, proposes
+//	                  the epoch of activation; until all have activated and confirmed. Limit: 6 delays:
+//	                  proposal, request, package, votes, epoch, votes. Votes on the package are signed in
+//	                  each run
+//	JourneyCompact    five members with 2,000 records write one of 256 bytes each 50 ms. After a second one
+//	                  proposes a cut at what it held half a second before; who has the certificate prunes
+//	                  in steps of 16 KiB, 5 ms apart. P50-ns, msgs/op and wire-B/op are from the proposal until
+//	                  the last has pruned, writes included. Steps take no virtual time, and their pace is
+//	                  chosen, so there is no limit to compare with
+//
+// JourneyCompact also prints
+//
+//	step-B  bytes of the largest step of any member in the panel: what a writer waits for at most
+//	xquiet  the median time from when a write is due until all have it, of writes while the group agrees
+//	        and prunes, over that of writes before; xquiet-p95 likewise, which a halt of one write in
+//	        twenty would move
 package benchmarks

@@ -50,6 +50,8 @@ Unit overhead-ns better=lower assume=exact
 Unit xslowest better=lower assume=exact
 Unit cv-% better=lower assume=exact
 Unit xp50-p95 better=lower assume=exact
+Unit xquiet better=lower assume=exact
+Unit xquiet-p95 better=lower assume=exact
 `
 
 // The lines are printed with results only: what lists benchmarks reads names and nothing else.
