@@ -152,4 +152,103 @@
 // chunks of 256 KiB against their manifest; sha256-x/op is what that takes as a multiple of crypto/sha256
 // alone over the same bytes, alternating, median, and its
 // ns/op are those of both. OTACreate makes a node of three.
+//
+// # Links and peers
+//
+// A sweep changes one thing about a link of 25 ms one way and 1 Gbit/s that loses nothing, and syncs two
+// replicas of a thousand records as in AntiEntropySync over it: SweepLoss/loss=PERCENT,
+// SweepBurst/burst=N (one datagram in twenty, N in a row on average), SweepDelay/delay=MS,
+// SweepJitter/jitter=MS, SweepReorder/reorder=PERCENT (held back by up to 25 ms) and SweepRate/rate=KBIT
+// (per second, with room for 64 KiB). SweepDelayNone is the delay that no exponent can be fitted to.
+//
+//	xlimit-p50   p50-ns in units of four one-way delays and the time that half of the payload takes
+//	             through the link, which is the least; xlimit-p95 likewise
+//	sends/floor  all datagrams, acknowledgements too, for each that the same sync needs where nothing is
+//	             lost and no parity is sent
+//
+// LinkUse/way=WORK/peers=N/net=SCENARIO counts the bytes on every single link, 40 runs, until all is said: a
+// sync of two, a cold sync of three as in JournalCold, and a burst of 80 records with 25 % of parity to nine.
+// An op is a record that somebody lacked:
+//
+//	link-B-max/op  bytes on the busiest link, one way
+//	up-B/op        bytes that the peer sent that sent most
+//	wire-B/op      bytes on all links
+//	xpayload       bytes on all links over the payload that reached a peer that lacked it
+//	draw-B/s       bytes sent to the busiest link, what is still on its way at the end included, over the time
+//	               until all who lacked a record had it or, of the sync of two, who began knows so
+//
+// LinkBulk/rate=KBIT/net=SCENARIO has an empty replica fetch 10,000 records, five runs, over a link with the queue
+// of the scenarios, and LinkQueue/queue=KIB over 10 Mbit/s in realistic with less room, where a channel
+// may give up:
+//
+//	use-%   payload that came, of what the link could have carried from the first datagram to the last record
+//	came-%  records that came before the session ended
+//
+// PeersEfficiency/peers=N/net=SCENARIO has a new replica sync with N peers, which hold a thousand
+// records in all, each of them those of half of the authors; five sessions at once, as is usual:
+//
+//	received/applied  records received for each that was new
+//	speedup           time with one session after the other, over time
+//
+// PeersOverhead/peers=N/way=WAY has one peer sync with N others in realistic, each of which has ten records that
+// all lack, five at once or all at once. Its overhead-ns is the time that it takes more than the slowest
+// of N syncs of two alone, and xslowest the time over that; means of four runs. Two at once take two legs
+// more than one, for what one of them brings is new to the other.
+//
+// Consistency/peers=N/net=SCENARIO is 400 runs of AntiEntropySync (2) or JournalCold (3): mean-ns, cv-%, which
+// is the standard deviation in percent of the mean, and xp50-p95, which is p95-ns over p50-ns.
+//
+// SessionsConcurrent/sessions=N/net=SCENARIO has N partners come to one peer at once, each of which lacks other
+// records. sessions is the most that were live at that peer, p50-ns the time of one session, in xlimit-p50 in
+// units of two one-way delays, and ops/s all records over the time until the last was served. A partner
+// that gets others' records, or a number of records that is not its own, fails the benchmark. SessionsBeyond
+// has 100 come where there is room for 64.
+//
+// JournalMessages/way=WAY gives a node the datagrams of 200 records as another published them, signed or
+// not: decode, verify, merge. FactDigest is DigestCreate for records that state facts.
+//
+// # Journeys
+//
+// The Journey benchmarks are what a user waits for, with several protocols at one peer: its datagrams go
+// to the part whose type they have. Each is of five peers, peers=5/net=SCENARIO. Ns/op is what one run of
+// seed 1 costs the processor, for all peers and the network, with signatures remembered unless it says
+// otherwise; the panel is of 40 runs, of JourneyRotate 400, with p50-ns in virtual time, and msgs/op and
+// wire-B/op until nobody sends any more. Xlimit-p50 is p50-ns in units of the one-way delays below, which the way takes in any
+// case; what the processing of many datagrams takes, 100 us each in realistic and 500 us in stressed,
+// comes on top.
+//
+//	JourneyFirstSync  a sixth replica comes with nothing. It asks for the certified cut of 5,000 records,
+//	                  of which 500 are kept, fetches that in blocks from the five, and syncs with one of
+//	                  them for the 500 records after it; until its digest is theirs. Limit: 2 delays, to
+//	                  ask and be answered. The way here has 10 legs: cut, name of the file, manifest,
+//	                  blocks, tail, each asked for when the one before is there
+//	JourneyCatchUp    all write 100 records while one is cut off, for 10 s. It then syncs with all; from
+//	                  then until all hold all 500. Limit: 3 delays, as it says what it has, is sent what it
+//	                  lacks and told what is wanted of it, and sends that. The four answer at once, so
+//	                  that the 400 records they share come up to four times
+//	JourneyRotate     the owner of the next epoch publishes that a member may not write any more, syncs
+//	                  with all to know that all have it, and proposes the epoch, whose proposal binds a
+//	                  new key and the roster without that member; each votes if its own log says the same,
+//	                  and opens a journal of the epoch once it has the certificate. Limit: 4 delays: the
+//	                  fact, word that it is there, the proposal, votes. Then an op of the old epoch and one
+//	                  of the revoked author, who knows the new key, must be refused by all, and one of a
+//	                  member taken. Signatures are made and checked once for all runs, but for that of the
+//	                  fact, which is made in each
+//	JourneyUpgrade    a package of 256 KiB, offered by one; each peer says that it is ready once it has
+//	                  staged it, and all five must. The coordinator, who then has the certificate, proposes
+//	                  the epoch of activation; until all have activated and confirmed. Limit: 6 delays:
+//	                  proposal, request, package, votes, epoch, votes. Votes on the package are signed in
+//	                  each run
+//	JourneyCompact    five members with 2,000 records write one of 256 bytes each 50 ms. After a second one
+//	                  proposes a cut at what it held half a second before; who has the certificate prunes
+//	                  in steps of 16 KiB, 5 ms apart. P50-ns, msgs/op and wire-B/op are from the proposal until
+//	                  the last has pruned, writes included. Steps take no virtual time, and their pace is
+//	                  chosen, so there is no limit to compare with
+//
+// JourneyCompact also prints
+//
+//	step-B  bytes of the largest step of any member in the panel: what a writer waits for at most
+//	xquiet  the median time from when a write is due until all have it, of writes while the group agrees
+//	        and prunes, over that of writes before; xquiet-p95 likewise, which a halt of one write in
+//	        twenty would move
 package benchmarks

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/perfgate/perfgate/protocols/antientropy"
+	"github.com/perfgate/perfgate/protocols/journal"
 )
 
 // journalLog returns a log of ten thousand records of one payload size, of so many authors by turns.
@@ -119,5 +120,23 @@ func BenchmarkJournalMemory(b *testing.B) {
 			}
 			b.ReportMetric(float64(l.Footprint())/float64(l.Len()), "log-B/op")
 		})
+	}
+}
+
+// JournalCreate makes a member of a group of three for a log that is there already.
+func BenchmarkJournalCreate(b *testing.B) {
+	l, err := antientropy.NewLog(crowdGroup(3))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var node *journal.Node
+	b.ReportAllocs()
+	for b.Loop() {
+		if node, err = journal.New(l, journal.Config{Self: l.Group().Members[0], Seed: 1}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if node.Log() != l || node.Held() != 0 {
+		b.Fatalf("the node has another log, or holds %d things", node.Held())
 	}
 }

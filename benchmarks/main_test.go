@@ -40,6 +40,21 @@ Unit uploads/op better=lower assume=exact
 Unit wire-x/op better=lower assume=exact
 Unit sha256-x/op better=lower
 Unit patch-%/op better=lower assume=exact
+Unit link-B-max/op better=lower assume=exact
+Unit up-B/op better=lower assume=exact
+Unit xpayload better=lower assume=exact
+Unit draw-B/s better=lower assume=exact
+Unit use-% better=higher assume=exact
+Unit came-% better=higher assume=exact
+Unit received/applied better=lower assume=exact
+Unit speedup better=higher assume=exact
+Unit mean-ns better=lower assume=exact
+Unit overhead-ns better=lower assume=exact
+Unit xslowest better=lower assume=exact
+Unit cv-% better=lower assume=exact
+Unit xp50-p95 better=lower assume=exact
+Unit xquiet better=lower assume=exact
+Unit xquiet-p95 better=lower assume=exact
 `
 
 // The lines are printed with results only: what lists benchmarks reads names and nothing else.

@@ -77,7 +77,7 @@ func reportRuns(b *testing.B, runs []run, limit time.Duration, least floor) {
 }
 
 // reportLinks prints what the links carried, for each of so many ops of a run, and over the least that a
-// run takes.
+// run takes, if anybody has worked that out.
 func reportLinks(b *testing.B, runs []run, ops int, least floor) {
 	var sum run
 	for _, r := range runs {
@@ -88,8 +88,10 @@ func reportLinks(b *testing.B, runs []run, ops int, least floor) {
 	k := float64(len(runs))
 	b.ReportMetric(float64(sum.messages)/k/float64(ops), "msgs/op")
 	b.ReportMetric(float64(sum.wire)/k/float64(ops), "wire-B/op")
-	b.ReportMetric(float64(sum.datagrams)/k/float64(least.datagrams), "xmsgs")
-	b.ReportMetric(float64(sum.wire)/k/float64(least.wire()), "xwire")
+	if least.datagrams > 0 {
+		b.ReportMetric(float64(sum.datagrams)/k/float64(least.datagrams), "xmsgs")
+		b.ReportMetric(float64(sum.wire)/k/float64(least.wire()), "xwire")
+	}
 }
 
 // reportTimes prints the quantiles for which there are runs enough.

@@ -141,6 +141,18 @@ func finite(v gate.Verdict) bool {
 	for i := range v.Limits {
 		xs = append(xs, &v.Limits[i].Value)
 	}
+	if l := v.Law; l != nil {
+		xs = append(xs, &l.Factor, &l.Exponent, &l.Scatter, l.R2)
+		for i := range l.Points {
+			xs = append(xs, &l.Points[i].Size, l.Points[i].Base, &l.Points[i].Head)
+		}
+		if k := l.Knee; k != nil {
+			xs = append(xs, &k.At, &k.Below, &k.Above)
+		}
+		if f := l.Forecast; f != nil {
+			xs = append(xs, &f.Size, &f.Value, &f.Low, &f.High, &f.Confidence)
+		}
+	}
 	for _, x := range xs {
 		if x != nil && (math.IsNaN(*x) || math.IsInf(*x, 0)) {
 			return false

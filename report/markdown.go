@@ -50,6 +50,7 @@ func Markdown(w io.Writer, r gate.Result, limit int) error {
 	p.left += reserve
 	p.add(about)
 	p.add(again)
+	p.table(lawTable(verdicts))
 	p.table(warningList(verdicts))
 	p.table(verdictTable(verdicts))
 	_, err := io.WriteString(w, p.text.String())

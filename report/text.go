@@ -66,6 +66,9 @@ func Text(w io.Writer, r gate.Result) error {
 			fmt.Fprintf(&b, "%-4s  %d more, not listed\n", k.text, left[k.kind])
 		}
 	}
+	for _, line := range textLaws(verdicts) {
+		fmt.Fprintln(&b, line)
+	}
 	fmt.Fprintln(&b, textCompared(r))
 	o := outcome(r)
 	fmt.Fprintf(&b, "%s: %s (exit code %d: %s)\n", o.text, counts(r.Counts), r.ExitCode, o.meaning)
@@ -197,5 +200,5 @@ func shortCommit(commit string) string {
 
 // plainASCII spells our own words and numbers without what a terminal may lack.
 func plainASCII(s string) string {
-	return strings.NewReplacer("\u00a0", " ", "µ", "u").Replace(s)
+	return strings.NewReplacer("\u00a0", " ", "µ", "u", "R²", "R2").Replace(s)
 }

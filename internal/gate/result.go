@@ -132,6 +132,9 @@ type Verdict struct {
 	// many pairs at this noise would have proved, as a relative change; nil where not applicable.
 	Detectable *float64 `json:"detectable"`
 
+	// Law is what was fitted for a scales limit; nil for the others and where nothing could be fitted.
+	Law *Law `json:"law,omitempty"`
+
 	Limits   []LimitVerdict `json:"limits"`
 	Warnings []string       `json:"warnings"`
 	Why      string         `json:"why,omitempty"` // the budget author's reason

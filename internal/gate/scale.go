@@ -97,15 +97,24 @@ func (j *judge) decideScale(c *testcase) {
 		done(Inconclusive, fmt.Sprintf("%d sizes are too few to fit a power law; at least %d are needed", len(sizes), minSizes))
 		return
 	}
-	ks := c.exponents(func(m member) arm { return m.head })
+	ks, heads := c.exponents(func(m member) arm { return m.head })
 	if len(ks) == 0 {
 		done(Inconclusive, "some sizes were measured in pairs and some alone: versions that share a processor take longer, so no law fits both")
 		return
 	}
 	v.Head, v.HeadN = ref(mean(ks)), len(ks)
-	if bs := c.exponents(func(m member) arm { return m.base }); len(bs) > 0 {
+	bs, bases := c.exponents(func(m member) arm { return m.base })
+	if len(bs) > 0 {
 		v.Base, v.BaseN = ref(mean(bs)), len(bs)
 	}
+	points := make([]Point, len(c.group))
+	for i, m := range c.group {
+		points[i] = Point{Size: m.x, Head: heads[i]}
+		if len(bs) > 0 {
+			points[i].Base = ref(bases[i])
+		}
+	}
+	v.Law = newLaw(s.With, c.b.Unit, points)
 	if c.class == budget.Exact {
 		// The tolerance covers the rounding of the logarithms, nothing else.
 		if ks[0] > s.ExponentAtMost+1e-9 {
@@ -131,8 +140,8 @@ func (j *judge) decideScale(c *testcase) {
 }
 
 // exponents fits the values of one arm that were measured in one way: alone, or else in pairs. It
-// returns nil when some size has neither.
-func (c *testcase) exponents(side func(member) arm) []float64 {
+// returns nil when some size has neither; else the centre of what was fitted, too, for each size.
+func (c *testcase) exponents(side func(member) arm) (ks, centres []float64) {
 	if c.class == budget.Exact {
 		return fit(c.group, func(m member) []float64 {
 			xs := side(m).values()
@@ -148,12 +157,12 @@ func (c *testcase) exponents(side func(member) arm) []float64 {
 	}
 	own := !slices.ContainsFunc(c.group, func(m member) bool { return !side(m).clocked() })
 	for _, alone := range []bool{true, false} {
-		ks := fit(c.group, func(m member) []float64 { return bestOf(blockSize, side(m).measured(alone, own), best) })
+		ks, centres = fit(c.group, func(m member) []float64 { return bestOf(blockSize, side(m).measured(alone, own), best) })
 		if len(ks) > 0 {
-			return ks
+			return ks, centres
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // blockSize is how many measurements of a size that varies make one point of a fit: the best of
@@ -174,16 +183,18 @@ func bestOf(size int, xs []float64, best func([]float64) float64) []float64 {
 	return out
 }
 
-// fit fits a power law to the i-th value of every size, for each i that all sizes have. It returns
-// nil when a size has none.
-func fit(group []member, values func(member) []float64) []float64 {
+// fit fits a power law to the i-th value of every size, for each i that all sizes have, and returns
+// the median of each size's values, too. It returns nil when a size has none.
+func fit(group []member, values func(member) []float64) (ks, centres []float64) {
 	n := math.MaxInt
 	ys := make([][]float64, len(group))
 	for i, m := range group {
 		ys[i] = values(m)
 		n = min(n, len(ys[i]))
 	}
-	var ks []float64
+	if n == 0 {
+		return nil, nil
+	}
 	for i := range n {
 		var lx, ly []float64
 		for k, m := range group {
@@ -191,5 +202,8 @@ func fit(group []member, values func(member) []float64) []float64 {
 		}
 		ks = append(ks, slope(lx, ly))
 	}
-	return ks
+	for _, y := range ys {
+		centres = append(centres, median(y[:n]))
+	}
+	return ks, centres
 }

@@ -161,9 +161,9 @@ func TestStrayDatagrams(t *testing.T) {
 		"in another's name": {From: g.group.Member(2), Data: vote}, "another version": {From: g.group.Member(1), Data: version},
 		"another protocol": {From: g.group.Member(1), Data: kind}, "cut short": {From: g.group.Member(1), Data: vote[:len(vote)-1]}, "empty": {From: g.group.Member(1), Data: []byte{}},
 	} {
-		was := n.Refused()
-		if said := g.raw(n, 0, in.From, in.Data); len(said) != 0 || n.Refused() != was+1 || string(n.AppendState(nil)) != string(before) {
-			t.Errorf("%s: answered %d, refused %d", what, len(said), n.Refused()-was)
+		was := n.Stats().Refused
+		if said := g.raw(n, 0, in.From, in.Data); len(said) != 0 || n.Stats().Refused != was+1 || string(n.AppendState(nil)) != string(before) {
+			t.Errorf("%s: answered %d, refused %d", what, len(said), n.Stats().Refused-was)
 		}
 	}
 }

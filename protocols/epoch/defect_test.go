@@ -32,8 +32,8 @@ func TestDefectStrangersConfirm(t *testing.T) {
 			g.give(n, 0, i, m)
 		}
 	}
-	if n.Epoch() != 0 || n.Refused() == 0 {
-		t.Errorf("epoch %d begun by votes of a stranger, %d refused", n.Epoch(), n.Refused())
+	if n.Epoch() != 0 || n.Stats().Refused == 0 {
+		t.Errorf("epoch %d begun by votes of a stranger, %d refused", n.Epoch(), n.Stats().Refused)
 	}
 }
 
@@ -152,8 +152,8 @@ func TestDefectOneWrongConfirmationFailsAll(t *testing.T) {
 		t.Fatal("a wrong vote counts")
 	}
 	g.give(n, 0, c, g.voteFor(c, 0, p))
-	if n.Epoch() != 1 || n.Refused() == 0 {
-		t.Errorf("epoch %d, %d refused: a wrong vote failed the rotation", n.Epoch(), n.Refused())
+	if n.Epoch() != 1 || n.Stats().Refused == 0 {
+		t.Errorf("epoch %d, %d refused: a wrong vote failed the rotation", n.Epoch(), n.Stats().Refused)
 	}
 }
 
@@ -235,6 +235,9 @@ func TestAttemptAfterExpiry(t *testing.T) {
 		w.propose(t, owner, Proposal{Attempt: 2})
 		w.net.Run(time.Hour, nil)
 		p := w.agree(t, 1)
+		if s := w.nodes[owner].Stats(); s.Proposals != 2 || s.Expired != 1 || s.Epochs != 1 || s.Votes == 0 || s.Refused != 0 {
+			t.Errorf("counted %+v of two attempts, the first of which ran out", s)
+		}
 		r := w.nodes[owner].TakeResults()
 		if len(r) != 1 || r[0].Err != nil || r[0].Won != (p.Attempt == 2) || r[0].Certified != p {
 			t.Errorf("second attempt: %+v", r)

@@ -23,6 +23,15 @@ type Result struct {
 	Err error
 }
 
+// Stats counts since the node was made.
+type Stats struct {
+	Proposals int // of this member
+	Expired   int // of these, those whose life ran out
+	Votes     int // of this member, one for each round
+	Epochs    int // certificates taken in, each of which began an epoch
+	Refused   int // datagrams and votes that broke a rule
+}
+
 // A Node is one member. It is a protocols.Node.
 type Node struct {
 	cfg  Config
@@ -42,7 +51,7 @@ type Node struct {
 	beaconAt time.Duration
 	askedAt  time.Duration
 	results  []Result
-	refused  int
+	stats    Stats
 	err      error
 
 	// Kept to save their allocations.
@@ -97,8 +106,8 @@ func (n *Node) owner(epoch uint64, round uint32) int {
 // Quorum is how many votes make a certificate here.
 func (n *Node) Quorum() int { return n.cfg.Quorum }
 
-// Refused counts the datagrams that were dropped because they broke a rule.
-func (n *Node) Refused() int { return n.refused }
+// Stats returns the counters of the node.
+func (n *Node) Stats() Stats { return n.stats }
 
 // Err is why the node has stopped, or nil: it stops when its store fails, since it could no longer
 // keep what it promises.
@@ -160,6 +169,7 @@ func (n *Node) Propose(now time.Duration, p Proposal, out *protocols.Output) (ID
 	}
 	p.Signature = v.Signature
 	n.mine = &effort{p, id, now, now + p.life()}
+	n.stats.Proposals++
 	n.race.wish, n.race.wishID, n.race.wishEnd = &p, id, n.mine.until
 	n.activate(now, n.mine.until)
 	if !n.lead(out) {
@@ -177,7 +187,7 @@ func (n *Node) Step(now time.Duration, in protocols.Input, out *protocols.Output
 	n.advance(now)
 	if in.Data != nil {
 		if err := n.receive(in, out); err != nil {
-			n.refused++
+			n.stats.Refused++
 		}
 	} else if first {
 		// Woken without having asked for it: this is a restart. Others may have gone on.

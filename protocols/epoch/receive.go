@@ -181,7 +181,7 @@ func (n *Node) confirm(member int) bool {
 		b.checked = n.cfg.Verifier.Verify([]signature.Check{n.check(n.statement(b.v), member, b.vote.Signature[:])})
 		if !b.checked {
 			n.race.put(member, ballot{})
-			n.refused++
+			n.stats.Refused++
 		}
 	}
 	return b.v != nil

@@ -141,6 +141,7 @@ func (n *Node) sendCertificate(out *protocols.Output, to int, flags byte) {
 // timers does what is due.
 func (n *Node) timers(out *protocols.Output) {
 	if e := n.mine; e != nil && n.now >= e.until {
+		n.stats.Expired++
 		n.results = append(n.results, Result{Proposed: e.proposal, Started: e.started, Ended: n.now, Err: timeout(e)})
 		n.mine = nil
 	}

@@ -68,6 +68,7 @@ func (n *Node) vote(v *value, out *protocols.Output) {
 	if n.err = n.saveVote(); n.err != nil {
 		return
 	}
+	n.stats.Votes++
 	n.activate(n.now, n.now+v.proposal.life())
 	r.put(n.self, ballot{v, mine, true})
 	to := n.everyone()
@@ -150,7 +151,7 @@ func (n *Node) tally(v *value, out *protocols.Output) {
 	n.checks, n.of = checks, of
 	for _, at := range signature.Failing(n.cfg.Verifier, checks) {
 		r.put(of[at], ballot{})
-		n.refused++
+		n.stats.Refused++
 	}
 	if r.count(v.round, v.id) < n.cfg.Quorum {
 		return
@@ -192,6 +193,7 @@ func (n *Node) commit(c Certificate, out *protocols.Output) {
 			heard[i] = heard[i] || n.race.ballots[i].v != nil
 		}
 	}
+	n.stats.Epochs++
 	n.epoch, n.current = c.Proposal.Epoch, c
 	n.race.reset()
 	for i, p := range n.parts {
