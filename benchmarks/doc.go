@@ -26,6 +26,8 @@
 //	p95-ns     the same for 95 %; p99-ns for 99 %. Printed where at least 20 runs lie beyond
 //	ops/s      records applied in all runs, divided by the virtual time of all runs
 //
+// AntiEntropySync and most others print two ratios beside them, which Over the least defines: xmsgs and xwire.
+//
 // AntiEntropySync tells each channel to expect the loss of its scenario, as one who knows his network
 // would. The others leave the default, 5 %, until they have measured:
 //
@@ -59,7 +61,8 @@
 //	xlimit-p50   the same divided by the scenario's one-way delay, which is the physical limit, where
 //	             there is one; p95 and p99 likewise
 //	sends/floor  datagrams with records, with parity or with answers, for each push that was needed
-//	wire-B/op    bytes on all links for one record, beacons and nacks included
+//	msgs/op      messages on all links for one record, beacons and nacks included
+//	wire-B/op    bytes on all links for one record, likewise
 //
 // JournalCold/peers=3 is three peers with 100 records each that the others lack, and one session for
 // each pair, all begun at once; its times last until all three hold all, for which the physical limit
@@ -123,6 +126,47 @@
 //	GrowthSync      a sync as in AntiEntropySync
 //	GrowthDigest    a digest computed from all records, of 8 bytes each
 //	GrowthCompare   the digests of two equal logs compared
+//
+// # Over the least
+//
+// Where a benchmark prints msgs/op and wire-B/op of a panel, it mostly says how far they are above the least
+// that any protocol needs for the same work:
+//
+//	xmsgs  datagrams on all links, whatever is in them and however often they were sent, over the fewest
+//	xwire  bytes on all links with 28 of header for each datagram, over the least
+//
+// The least is the payload in the encoded form that the package has for it, each piece by itself in as few
+// datagrams of 1,200 bytes as it fits into, and 28 bytes for each of these. Envelopes, sessions, acknowledgements,
+// parity, finding out who lacks what, and repeating what is lost are no part of it, so that 1 is
+// out of reach. For n members, with a majority of q votes of 66 bytes:
+//
+//	EpochBegin/votes=direct   n-1 proposals (122 bytes) with the proposer's vote; for each other member the
+//	                          q-2 votes that are neither its own nor the proposer's, and q-1 votes for the
+//	                          proposer, each in a datagram, as two legs want it: 3 datagrams for 3 members,
+//	                          50 for 10 and 5,000 for 100
+//	EpochBegin/votes=relayed  the same proposals; q-1 votes to one member, who sends n-1 others q-2 votes at once,
+//	                          in a third leg: 446 datagrams for 100
+//	SnapshotCertificate       as votes=direct; a proposal is 74 bytes and 8 for each member
+//	SnapshotRestore           the file of file-B bytes, once: 227 datagrams
+//	AntiEntropySync and Legs  the records that each side lacks, in stored form (269 bytes): 7 datagrams each way
+//	                          for 30 records; the sweeps too
+//	JournalPublish            n-1 copies of the records of each publish: n-1 datagrams for one, 18 times n-1 for 80
+//	JournalCold               100 records from each of three to each other: 6 times 23 datagrams
+//	OTASpread                 the package for each of N peers: 1,667 datagrams each
+//
+// # Memory
+//
+// StateMemory/of=NODE prints in state-B the bytes of the heap that become free with a node at rest, after forced
+// collections: mean over all nodes of a group, of two replicas or of four transfers. Its log, its store and
+// what it shares with others stay, and do not count. It is not exact, but nearly so. of=epoch is after an
+// epoch, of=snapshot after a cut, of=journal after a publish of 80 records, of=ota when an upgrade is agreed
+// on and its package of one chunk staged, of=transfer a fetcher that has everything, with its manifest, and
+// of=anti-entropy after a sync of 100 differences that only cells tell, or with the session still open
+// (sessions=1).
+//
+// EpochWork and SnapshotWork are one epoch and one cut of N members on a network where one took place
+// before, with signatures made and checked before; OTATransfer is a content of a hundred chunks from one peer to
+// another, both made anew.
 //
 // An op in ops/s is one record applied at a replica that lacked it; an op in the units per op is one
 // sync. A sync that does not converge, or applies another number of records than were missing,
