@@ -37,6 +37,15 @@ Unit uploads/op better=lower assume=exact
 Unit wire-x/op better=lower assume=exact
 Unit sha256-x/op better=lower
 Unit patch-%/op better=lower assume=exact
+Unit peak-heap-B better=lower
+Unit peak-rss-B better=lower
+Unit retained-B better=lower
+Unit xpayload better=lower
+Unit r2 better=higher
+Unit leak-B/cycle better=lower assume=exact
+Unit goroutines better=lower assume=exact
+Unit held better=lower assume=exact
+Unit held-B better=lower
 `
 
 // The lines are printed with results only: what lists benchmarks reads names and nothing else.
