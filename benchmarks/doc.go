@@ -182,7 +182,7 @@
 // MemoryJournal/mb=N publishes N megabytes in records of 256 bytes to one other peer, a thousand at a time;
 // retained-B is what each of the two holds afterwards, log and node, and xpayload that over the payload.
 // MemoryLine does so for 1, 5, 10 and 25 MB and fits a straight line: r2 is the share of the variance that
-// it explains, xpayload its slope.
+// it explains, rounded to four digits and so exact.
 //
 // MemoryLeak/protocol=NAME lives through 200 lifecycles of a protocol's things, from making them to letting
 // go of them, and of those that it made at first: nodes, sessions, epochs, cuts, upgrades, chains. After the first 80 it looks

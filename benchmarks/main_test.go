@@ -41,7 +41,7 @@ Unit peak-heap-B better=lower
 Unit peak-rss-B better=lower
 Unit retained-B better=lower
 Unit xpayload better=lower
-Unit r2 better=higher
+Unit r2 better=higher assume=exact
 Unit leak-B/cycle better=lower assume=exact
 Unit goroutines better=lower assume=exact
 Unit held better=lower assume=exact
