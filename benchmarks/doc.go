@@ -162,7 +162,7 @@
 // million bytes.
 //
 // MemoryPeak/ops=10000/payload=P/net=ideal is one sync of a replica with ten thousand records of P bytes
-// and one that lacks all of them: 2.56 or 25 MB of payload. The heap is looked at after every eighth event
+// and one that lacks all of them: 2.56 or 25 MB of payload. The heap is looked at after every 32nd event
 // of the network, with a collector that runs when the heap has doubled, as it does by default, and that
 // has just run when the sync begins:
 //

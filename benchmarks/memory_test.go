@@ -61,7 +61,7 @@ func newFlood(b *testing.B, payload int, opts simnet.Options) (*duo, *simnet.Net
 }
 
 // peakEvery is how many events of the network lie between two looks at the heap.
-const peakEvery = 8
+const peakEvery = 32
 
 // peakHeap returns the most bytes in the heap during one sync of ten thousand records, both replicas
 // and all that is not collected yet included, less what was there before either of them.

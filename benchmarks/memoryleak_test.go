@@ -68,7 +68,7 @@ func leakOf(cycle func()) leak {
 		return fitLine(x, y)
 	}
 	l := leak{line: measure()}
-	if l.found() {
+	if l.beyond() > 0 {
 		measure()
 		// Where growth comes in steps, a fit says less than how much was added from beginning to end.
 		if rise := (y[len(y)-1] - y[0]) / (x[len(x)-1] - x[0]); rise < l.slope {
