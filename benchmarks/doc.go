@@ -295,4 +295,57 @@
 //	xquiet  the median time from when a write is due until all have it, of writes while the group agrees
 //	        and prunes, over that of writes before; xquiet-p95 likewise, which a halt of one write in
 //	        twenty would move
+//
+// # Memory
+//
+// What the Memory benchmarks print comes from the runtime and the system; nothing is computed from sizes
+// of things. Heap in use are the bytes of all objects, reachable or not collected yet, as
+// runtime.ReadMemStats gives them (HeapAlloc); what is held or retained is that after two forced collections, less the same before. Where an
+// iteration is run more than once its median is printed. All on an ideal network, and megabytes are of a
+// million bytes.
+//
+// MemoryPeak/ops=10000/payload=P/net=ideal is one sync of a replica with ten thousand records of P bytes
+// and one that lacks all of them: 2.56 or 25 MB of payload. The heap is looked at after every 32nd event
+// of the network, with a collector that runs when the heap has doubled, as it does by default, and that
+// has just run when the sync begins:
+//
+//	peak-heap-B  most heap in use during the sync, less that before there was either replica: both
+//	             replicas in whole, the network, and what is not collected yet
+//	peak-rss-B   most memory that the system gave a process which makes the two replicas and syncs them
+//	             once (maximum resident set size), program and runtime included; left out where the system does not say
+//	xpayload     peak-heap-B over the bytes of payload that both replicas hold in the end
+//
+// MemoryRetained/ops=10000/payload=P is the same sync, and by how much what is reachable has grown from
+// before it to after: records and tables of the replica that lacked them, and what both nodes keep for
+// the next session.
+//
+//	retained-B  that, in bytes
+//	xpayload    retained-B over the bytes of payload that were synced
+//
+// MemoryJournal/mb=N publishes N megabytes in records of 256 bytes to one other peer, a thousand at a time;
+// retained-B is what each of the two holds afterwards, log and node, and xpayload that over the payload.
+// MemoryLine does so for 1, 5, 10 and 25 MB and fits a straight line: r2 is the share of the variance that
+// it explains, rounded to four digits and so exact.
+//
+// MemoryLeak/protocol=NAME lives through 200 lifecycles of a protocol's things, from making them to letting
+// go of them, and of those that it made at first: nodes, sessions, epochs, cuts, upgrades, chains. After the first 80 it looks
+// at what is reachable after every second one. What rises is looked at again over 300 more, so that
+// a table that has grown once does not count. From 64 bytes a cycle on, or with one goroutine, the
+// benchmark fails:
+//
+//	leak-B/cycle  slope of what is reachable, by least squares, less three standard errors, rounded
+//	              down to blocks of 16 bytes, which is far above chance: exact where nothing leaks
+//	goroutines    how many more there are at the end than at the beginning
+//
+// MemoryBound/limit=NAME drives what is limited to its limit and asks for one more, which fails the
+// benchmark unless it is refused with the right error and changes nothing:
+//
+//	held    how much was held at the limit, in what the limit counts; exact
+//	held-B  what that took in the heap
+//
+// The limits: live sessions of a manager with room for 1,000, and operations of one session; syncs begun by a node, and syncs that
+// another peer begins with it (answered); results that nobody takes; syncs at one time of those in a SyncAll (concurrent);
+// datagrams of a channel in flight, and in its queue; bytes of a message to be sent, and of one that
+// arrives (reassembly); bytes of a record's payload; how far a record's number may lead; receipts of a chain; epochs and cuts proposed at
+// once; bytes of a package. Of results, queue and concurrent no more is asked for: what is over is dropped, or waits.
 package benchmarks

@@ -55,6 +55,15 @@ Unit cv-% better=lower assume=exact
 Unit xp50-p95 better=lower assume=exact
 Unit xquiet better=lower assume=exact
 Unit xquiet-p95 better=lower assume=exact
+Unit peak-heap-B better=lower
+Unit peak-rss-B better=lower
+Unit retained-B better=lower
+Unit xpayload better=lower
+Unit r2 better=higher assume=exact
+Unit leak-B/cycle better=lower assume=exact
+Unit goroutines better=lower assume=exact
+Unit held better=lower assume=exact
+Unit held-B better=lower
 `
 
 // The lines are printed with results only: what lists benchmarks reads names and nothing else.
