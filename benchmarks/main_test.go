@@ -37,6 +37,22 @@ Unit uploads/op better=lower assume=exact
 Unit wire-x/op better=lower assume=exact
 Unit sha256-x/op better=lower
 Unit patch-%/op better=lower assume=exact
+Unit gain-% better=higher assume=exact
+Unit tail-gain-% better=higher assume=exact
+Unit wire-gain-% better=higher assume=exact
+Unit first-gain-% better=higher assume=exact
+Unit cpu-gain-% better=higher
+Unit mem-gain-% better=higher
+Unit hits-% better=higher assume=exact
+Unit hashed/op better=lower assume=exact
+Unit first-ns better=lower assume=exact
+Unit all-ns better=lower assume=exact
+Unit again-B/op better=lower assume=exact
+Unit peak-heap-B better=lower
+Unit xtail better=lower
+Unit gc-% better=lower
+Unit tail-gc-% better=lower
+Unit gcs/op better=lower
 `
 
 // The lines are printed with results only: what lists benchmarks reads names and nothing else.
