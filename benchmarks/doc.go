@@ -162,7 +162,8 @@
 //	gain-%        of p50-ns, or of the exact unit that the benchmark is about
 //	tail-gain-%   of p95-ns; printed where there are runs enough
 //	wire-gain-%   of wire-B/op
-//	cpu-gain-%    of the processor's time, both by turns in one process, median of the pairs; not exact
+//	cpu-gain-%    of the processor's time, both by turns in one process, median of the pairs; not exact;
+//	              ns/op is then that of both
 //	mem-gain-%    of memory; not exact
 //
 // InsightBatch/batch=N is a sync that ships 1,000 records, InsightBatchVerify/batch=N applies 512 signed
@@ -211,9 +212,9 @@
 //	tail-gc-%  the same of the slowest one in a hundred
 //	xtail      99th percentile of their times by the clock over the median
 //
-// None of these is exact. Seen on a machine shared with others: nine in ten of the slowest syncs at GOGC=50
-// and 100 met a collection, though only one in four to one in three of all did, and about half at 400. So the collector
-// does make tails. How long these are (xtail) depends on the neighbours more than on GOGC: with the
+// None of these is exact. Seen on a busy machine, with collections as often as GOGC=50 or 100 says: of the slowest
+// syncs 85 to 95 % met a collection on two processors and 50 to 60 % on one, where 24 to 41 % of all did. So the
+// collector does make tails. How long these are (xtail) depended on the neighbours more than on GOGC: with the
 // collector off the ratio was between 2 and 48. Syncs of nodes that stay allocate all but nothing, and
 // leave the collector nothing to do.
 //
