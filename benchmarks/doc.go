@@ -163,7 +163,8 @@
 //	tail-gain-%   of p95-ns; printed where there are runs enough
 //	wire-gain-%   of wire-B/op
 //	cpu-gain-%    of the processor's time, both by turns in one process, median of the pairs; not exact;
-//	              ns/op is then that of both
+//	              ns/op is then that of both. Budgets are of xcpu, the time over that of the plain way:
+//	              a gain that is lost may be negative, which no verdict can be based on
 //	mem-gain-%    of memory; not exact
 //
 // InsightBatch/batch=N is a sync that ships 1,000 records, InsightBatchVerify/batch=N applies 512 signed

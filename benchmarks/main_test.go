@@ -42,6 +42,7 @@ Unit tail-gain-% better=higher assume=exact
 Unit wire-gain-% better=higher assume=exact
 Unit first-gain-% better=higher assume=exact
 Unit cpu-gain-% better=higher
+Unit xcpu better=lower
 Unit mem-gain-% better=higher
 Unit hits-% better=higher assume=exact
 Unit hashed/op better=lower assume=exact
