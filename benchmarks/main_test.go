@@ -64,6 +64,23 @@ Unit leak-B/cycle better=lower assume=exact
 Unit goroutines better=lower assume=exact
 Unit held better=lower assume=exact
 Unit held-B better=lower
+Unit gain-% better=higher assume=exact
+Unit tail-gain-% better=higher assume=exact
+Unit wire-gain-% better=higher assume=exact
+Unit first-gain-% better=higher assume=exact
+Unit cpu-gain-% better=higher
+Unit xcpu better=lower
+Unit mem-gain-% better=higher
+Unit hits-% better=higher assume=exact
+Unit hashed/op better=lower assume=exact
+Unit first-ns better=lower assume=exact
+Unit all-ns better=lower assume=exact
+Unit again-B/op better=lower assume=exact
+Unit peak-heap-B better=lower
+Unit xtail better=lower
+Unit gc-% better=lower
+Unit tail-gc-% better=lower
+Unit gcs/op better=lower
 `
 
 // The lines are printed with results only: what lists benchmarks reads names and nothing else.

@@ -147,7 +147,8 @@ func snapshotCycle(b *testing.B) func() {
 	}
 	last := uint64(0)
 	return func() {
-		c.cut(b, simnet.Ideal(1))
+		fresh, members, _ := c.prepare(b, simnet.Ideal(1))
+		c.cut(b, fresh, members, 1)
 		doAt(b, net, c.q.Member(0), func(now time.Duration, out *protocols.Output) error {
 			_, err := nodes[0].Propose(now, logs[0].Frontier(), out)
 			return err
