@@ -313,17 +313,17 @@
 //	             replicas in whole, the network, and what is not collected yet
 //	peak-rss-B   most memory that the system gave a process which makes the two replicas and syncs them
 //	             once (maximum resident set size), program and runtime included; left out where the system does not say
-//	xpayload     peak-heap-B over the bytes of payload that both replicas hold in the end
+//	xheap        peak-heap-B over the bytes of payload that both replicas hold in the end
 //
 // MemoryRetained/ops=10000/payload=P is the same sync, and by how much what is reachable has grown from
 // before it to after: records and tables of the replica that lacked them, and what both nodes keep for
 // the next session.
 //
 //	retained-B  that, in bytes
-//	xpayload    retained-B over the bytes of payload that were synced
+//	xheap       retained-B over the bytes of payload that were synced
 //
 // MemoryJournal/mb=N publishes N megabytes in records of 256 bytes to one other peer, a thousand at a time;
-// retained-B is what each of the two holds afterwards, log and node, and xpayload that over the payload.
+// retained-B is what each of the two holds afterwards, log and node, and xheap that over the payload.
 // MemoryLine does so for 1, 5, 10 and 25 MB and fits a straight line: r2 is the share of the variance that
 // it explains, rounded to four digits and so exact.
 //

@@ -58,7 +58,7 @@ Unit xquiet-p95 better=lower assume=exact
 Unit peak-heap-B better=lower
 Unit peak-rss-B better=lower
 Unit retained-B better=lower
-Unit xpayload better=lower
+Unit xheap better=lower
 Unit r2 better=higher assume=exact
 Unit leak-B/cycle better=lower assume=exact
 Unit goroutines better=lower assume=exact
@@ -76,7 +76,6 @@ Unit hashed/op better=lower assume=exact
 Unit first-ns better=lower assume=exact
 Unit all-ns better=lower assume=exact
 Unit again-B/op better=lower assume=exact
-Unit peak-heap-B better=lower
 Unit xtail better=lower
 Unit gc-% better=lower
 Unit tail-gc-% better=lower

@@ -112,7 +112,7 @@ func BenchmarkMemoryPeak(b *testing.B) {
 			}
 			if heaps != nil {
 				b.ReportMetric(median(heaps), "peak-heap-B")
-				b.ReportMetric(median(heaps)/float64(2*largeRecords*payload), "xpayload")
+				b.ReportMetric(median(heaps)/float64(2*largeRecords*payload), "xheap")
 			}
 			if resident != nil && median(resident) > 0 {
 				b.ReportMetric(median(resident), "peak-rss-B")
@@ -143,7 +143,7 @@ func BenchmarkMemoryRetained(b *testing.B) {
 				bytes = append(bytes, retainedBySync(b, payload))
 			}
 			b.ReportMetric(median(bytes), "retained-B")
-			b.ReportMetric(median(bytes)/float64(largeRecords*payload), "xpayload")
+			b.ReportMetric(median(bytes)/float64(largeRecords*payload), "xheap")
 		})
 	}
 }
@@ -190,7 +190,7 @@ func BenchmarkMemoryJournal(b *testing.B) {
 				bytes = append(bytes, retainedByJournal(b, mb))
 			}
 			b.ReportMetric(median(bytes), "retained-B")
-			b.ReportMetric(median(bytes)/float64(memoryRecords(mb)*payloadSize), "xpayload")
+			b.ReportMetric(median(bytes)/float64(memoryRecords(mb)*payloadSize), "xheap")
 		})
 	}
 }
@@ -205,20 +205,20 @@ func BenchmarkMemoryLine(b *testing.B) {
 			x = append(x, float64(memoryRecords(mb)*payloadSize))
 			y = append(y, retainedByJournal(b, mb))
 		}
-		r2 = fitLine(x, y).r2
+		r2 = fitTrend(x, y).r2
 	}
 	b.ReportMetric(math.Round(r2*1e4)/1e4, "r2") // a hundred bytes, by which runs differ, are far behind that
 }
 
-// A line is fitted by least squares.
-type line struct {
+// A trend is a line fitted by least squares.
+type trend struct {
 	slope float64
 	err   float64 // standard error of the slope
 	r2    float64 // share of the variance of y that the line explains, 0 where there is none
 }
 
-// fitLine fits y = a + slope x to three or more points.
-func fitLine(x, y []float64) line {
+// fitTrend fits y = a + slope x to three or more points.
+func fitTrend(x, y []float64) trend {
 	n := float64(len(x))
 	var mx, my float64
 	for i := range x {
@@ -232,7 +232,7 @@ func fitLine(x, y []float64) line {
 		sxy += dx * dy
 		syy += dy * dy
 	}
-	l := line{slope: sxy / sxx}
+	l := trend{slope: sxy / sxx}
 	rest := max(syy-l.slope*sxy, 0) // of the sum of squares
 	l.err = math.Sqrt(rest / (n - 2) / sxx)
 	if syy > 0 {
@@ -241,16 +241,16 @@ func fitLine(x, y []float64) line {
 	return l
 }
 
-func TestFitLine(t *testing.T) {
-	l := fitLine([]float64{1, 2, 3, 4}, []float64{5, 7, 9, 11})
+func TestFitTrend(t *testing.T) {
+	l := fitTrend([]float64{1, 2, 3, 4}, []float64{5, 7, 9, 11})
 	if l.slope != 2 || l.err != 0 || l.r2 != 1 {
 		t.Errorf("a line of slope 2: %+v", l)
 	}
-	if l = fitLine([]float64{1, 2, 3}, []float64{4, 4, 4}); l.slope != 0 || l.r2 != 0 {
+	if l = fitTrend([]float64{1, 2, 3}, []float64{4, 4, 4}); l.slope != 0 || l.r2 != 0 {
 		t.Errorf("a flat line: %+v", l)
 	}
 	// By hand: deviations -1.5, -0.5, 0.5, 1.5 and -1, 1, -1, 1 have products 2 and squares 5 and 4.
-	if l = fitLine([]float64{1, 2, 3, 4}, []float64{0, 2, 0, 2}); l.slope != 0.4 || l.r2 < 0.2-1e-12 || l.r2 > 0.2+1e-12 {
+	if l = fitTrend([]float64{1, 2, 3, 4}, []float64{0, 2, 0, 2}); l.slope != 0.4 || l.r2 < 0.2-1e-12 || l.r2 > 0.2+1e-12 {
 		t.Errorf("a scattered line: %+v", l)
 	}
 }

@@ -31,7 +31,7 @@ const (
 
 // A leak is what became more with every cycle.
 type leak struct {
-	line
+	trend
 	goroutines int // how many more there are after all cycles
 }
 
@@ -54,7 +54,7 @@ func leakOf(cycle func()) leak {
 	}
 	heapInUse() // what was left before is not to go in between
 	var x, y []float64
-	measure := func() line {
+	measure := func() trend {
 		x, y = slices.Grow(x[:0], leakSamples), slices.Grow(y[:0], leakSamples)
 		first, last := cycles, int(leakGrowth*float64(cycles))
 		for cycles < last {
@@ -65,14 +65,14 @@ func leakOf(cycle func()) leak {
 				x, y = append(x, float64(cycles)), append(y, float64(heapNow()))
 			}
 		}
-		return fitLine(x, y)
+		return fitTrend(x, y)
 	}
-	l := leak{line: measure()}
+	l := leak{trend: measure()}
 	if l.beyond() > 0 {
 		measure()
 		// Where growth comes in steps, a fit says less than how much was added from beginning to end.
 		if rise := (y[len(y)-1] - y[0]) / (x[len(x)-1] - x[0]); rise < l.slope {
-			l.line = line{slope: rise}
+			l.trend = trend{slope: rise}
 		}
 	}
 	for range 100 { // whoever is about to end may

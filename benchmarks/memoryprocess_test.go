@@ -93,7 +93,7 @@ func TestMemoryUnitsAreUnderstood(t *testing.T) {
 	out := output(t, "-test.run=^$", "-test.bench=^BenchmarkMemory(Peak|Retained)$/^ops=10000$/^payload=256$|^BenchmarkMemory(Journal|Leak|Bound)$/^(mb=1|protocol=session|limit=queue)$", "-test.benchtime=1x")
 	r := benchfmt.NewReader(strings.NewReader(out), "output")
 	want := map[string]bool{ // exact
-		"peak-heap-B": false, "peak-rss-B": false, "retained-B": false, "xpayload": false,
+		"peak-heap-B": false, "peak-rss-B": false, "retained-B": false, "xheap": false,
 		"leak-B/cycle": true, "goroutines": true, "held": true, "held-B": false,
 	}
 	results := 0
