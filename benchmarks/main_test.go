@@ -37,6 +37,10 @@ Unit uploads/op better=lower assume=exact
 Unit wire-x/op better=lower assume=exact
 Unit sha256-x/op better=lower
 Unit patch-%/op better=lower assume=exact
+Unit delay-% better=higher assume=exact
+Unit timer-% better=lower assume=exact
+Unit processing-% better=lower assume=exact
+Unit digest-% better=lower
 `
 
 // The lines are printed with results only: what lists benchmarks reads names and nothing else.
