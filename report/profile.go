@@ -39,9 +39,7 @@ func ProfileText(w io.Writer, r bottleneck.Report) error {
 		}
 		fmt.Fprintf(&b, "  bounded by: %s: %s\n", ascii(string(x.Bound), maxName), ascii(x.BoundWhy, maxText))
 		fmt.Fprintf(&b, "  one iteration: %s\n", plainASCII(timesOf(x)))
-		for _, f := range x.Findings {
-			fmt.Fprintf(&b, "  saw: %s\n    next: %s\n", ascii(f.Saw, maxText), ascii(f.Next, maxText))
-		}
+		findingRows(&b, x)
 		if len(x.Work) > 0 {
 			fmt.Fprintf(&b, "  kinds of work: %s\n", plainASCII(shareList(x.Work, func(s string) string { return ascii(s, maxName) })))
 		}
@@ -67,6 +65,24 @@ func ProfileText(w io.Writer, r bottleneck.Report) error {
 	fmt.Fprintf(&b, "profiled %s (%s)\n", ascii(profiled(r), maxText), plainASCII(count(len(r.Benchmarks), "benchmark")))
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// FindingsText writes for a terminal only what bounds each benchmark and what was found. It writes nothing
+// where nothing was profiled. The error is one of w.
+func FindingsText(w io.Writer, r bottleneck.Report) error {
+	var b bytes.Buffer
+	for _, x := range r.Benchmarks {
+		fmt.Fprintf(&b, "%s is bounded by %s: %s\n", ascii("benchmark "+x.Name, maxName), ascii(string(x.Bound), maxName), ascii(x.BoundWhy, maxText))
+		findingRows(&b, x)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func findingRows(b *bytes.Buffer, x bottleneck.Benchmark) {
+	for _, f := range x.Findings {
+		fmt.Fprintf(b, "  saw: %s\n    next: %s\n", ascii(f.Saw, maxText), ascii(f.Next, maxText))
+	}
 }
 
 // profiled says which version a report is of, and how it ran.

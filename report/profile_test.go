@@ -100,6 +100,18 @@ func TestProfileHostile(t *testing.T) {
 		text, md, _ := rendered(t, r, CommentLimit)
 		checkText(t, text)
 		checkMarkdown(t, md)
+		var short, comment bytes.Buffer
+		if err := FindingsText(&short, r); err != nil {
+			t.Fatal(err)
+		}
+		checkText(t, short.String()+"(end)\n")
+		if err := MarkdownProfiled(&comment, hostile(s), r, SummaryLimit); err != nil {
+			t.Fatal(err)
+		}
+		checkMarkdown(t, comment.String())
+		if !strings.Contains(comment.String(), "### What to try") {
+			t.Error("findings are not in the comment")
+		}
 	}
 }
 

@@ -314,6 +314,15 @@ func TestAnyProfile(t *testing.T) {
 	})
 }
 
+// A wall time of next to nothing makes no number that cannot be written.
+func TestNoWallTime(t *testing.T) {
+	in := input(t, map[Kind][]cost{Mutex: {{"m.put" + bench, 1, 1e12}}})
+	in.Wall = 5e-324
+	if _, err := json.Marshal(examine(t, in)); err != nil {
+		t.Error(err)
+	}
+}
+
 // What failed is chosen once, the largest size of what grows, in the order of the failures.
 func TestChoose(t *testing.T) {
 	there := []Named{{"p", "A/n=1"}, {"p", "G/peers=9/net=x"}, {"p", "G/peers=10/net=x"}, {"p", "G/peers=100/net=y"}, {"q", "A/n=1"}, {"p", "B"}}

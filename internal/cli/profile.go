@@ -35,7 +35,7 @@ func profileCommand(s Streams) *cli.Command {
 			&cli.IntFlag{Name: "top", Value: 10, Usage: "functions and packages listed of each profile"},
 			&cli.StringFlag{Name: "format", Value: "text", Usage: "markdown, json or text"},
 			&cli.StringFlag{Name: "out", Usage: "write to `FILE` instead of stdout"},
-			&cli.DurationFlag{Name: "run-time", Value: 2 * time.Second, Usage: "time of the iterations in each profile; the processor is sampled every 10ms"},
+			&cli.DurationFlag{Name: "run-time", Value: profileTime, Usage: "time of the iterations in each profile; the processor is sampled every 10ms"},
 			&cli.DurationFlag{Name: "limit", Value: 5 * time.Minute, Usage: "longest that one benchmark process may take"},
 			&cli.IntFlag{Name: "cpu", Value: 1, Usage: "Go processors of each benchmark, as go test -cpu has it"},
 		},
@@ -294,6 +294,72 @@ func (p *profiler) one(ctx context.Context, it measure.Item, c bottleneck.Choice
 	r.Benchmarks = append(r.Benchmarks, b)
 	done("%s", b.Bound)
 	return nil
+}
+
+// profileTime is how long each profile is of, unless the command says otherwise.
+const profileTime = 2 * time.Second
+
+func checkProfileFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "profile", Usage: "profile what failed, some ten seconds each, and say in the report what bounds it and what to try"}
+}
+
+// profileFailed profiles what failed in a check, if it is to, with the binaries that were measured. What
+// cannot be profiled is told, and changes no verdict.
+func (k *checker) profileFailed(ctx context.Context, r gate.Result, tmp string) (bottleneck.Report, error) {
+	out := bottleneck.Report{
+		Version: bottleneck.Version, Ref: r.Compared.Head.Ref, Commit: r.Compared.Head.Commit, Processors: k.session.Procs,
+		Benchmarks: []bottleneck.Benchmark{}, Problems: []string{},
+	}
+	failed := failures(r)
+	if !k.profiles || len(failed) == 0 || k.found == nil {
+		return out, nil
+	}
+	whole := ctx
+	if d := k.session.Deadline; !d.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadlineCause(ctx, d, measure.ErrDeadline)
+		defer cancel()
+	}
+	k.session.Target = max(k.session.Target, profileTime)
+	p := profiler{k: k, failed: failed, top: 10}
+	modules, err := k.session.Head.Modules(ctx, k.session.Exec)
+	if err == nil {
+		out.Go = k.session.Head.Go
+		var chosen []bottleneck.Choice
+		if chosen, err = p.choose(k.found, &out); err == nil {
+			for _, c := range chosen {
+				if err = p.one(ctx, k.found.Items[c.Index], c, modules, tmp, &out); err != nil {
+					break
+				}
+			}
+		}
+	}
+	if whole.Err() != nil {
+		return out, context.Cause(whole)
+	}
+	if err != nil {
+		k.show.line("not all that failed was profiled: %v", err)
+	}
+	return out, nil
+}
+
+// writeReport writes the report of a check, and what was found in profiles if there were any.
+func (k *checker) writeReport(r gate.Result, seen bottleneck.Report) error {
+	var b bytes.Buffer
+	if err := report.MarkdownProfiled(&b, r, seen, maxMarkdown); err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(k.out, reportFile), b.Bytes()); err != nil {
+		return err
+	}
+	if len(seen.Benchmarks)+len(seen.Problems) == 0 {
+		return nil
+	}
+	data, err := renderProfile(seen, "json")
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(k.out, profileFile), data)
 }
 
 // profileKind is what package bottleneck calls the kinds of package measure.
