@@ -17,6 +17,7 @@ var inProgram = map[string]string{
 	"github.com/cpuguy83/go-md2man/v2":   "of urfave/cli",
 	"github.com/google/go-github/v60":    "the GitHub API, for internal/github",
 	"github.com/google/go-querystring":   "of go-github",
+	"github.com/google/pprof":            "profiles, for internal/bottleneck",
 	"github.com/russross/blackfriday/v2": "of go-md2man",
 	"github.com/urfave/cli/v2":           "commands and flags, for internal/cli",
 	"github.com/xrash/smetrics":          "of urfave/cli",

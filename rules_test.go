@@ -53,11 +53,12 @@ var layers = []layer{
 	{
 		dir: "internal/cli",
 		ours: []string{
-			"internal/budget", "internal/measure", "internal/sample", "internal/baseline", "internal/gate", "internal/prove", "internal/replay", "report", "internal/github",
+			"internal/budget", "internal/measure", "internal/sample", "internal/baseline", "internal/gate", "internal/prove", "internal/replay", "internal/bottleneck", "report", "internal/github",
 		},
 		foreign: []string{"github.com/urfave/cli/v2"}, foreignT: []string{"github.com/rogpeppe/go-internal/testscript"},
 	},
-	{dir: "report", ours: []string{"internal/gate"}},
+	{dir: "report", ours: []string{"internal/gate", "internal/bottleneck"}},
+	{dir: "internal/bottleneck", foreign: []string{"github.com/google/pprof/profile"}},
 	{dir: "internal/gate", ours: []string{"internal/budget", "internal/sample"}, foreign: []string{"github.com/aclements/go-moremath/stats"}},
 	{dir: "internal/prove", ours: []string{"internal/budget", "internal/gate", "internal/sample"}},
 	{
@@ -182,7 +183,7 @@ func checkPrint(u *unit) []violation {
 func isTest(name string) bool { return strings.HasSuffix(name, "_test.go") }
 
 // The packages that do no input or output beyond the reader or writer handed to them.
-var pure = []string{"internal/gate", "internal/prove", "internal/budget", "internal/replay", "report", "protocols"}
+var pure = []string{"internal/gate", "internal/prove", "internal/budget", "internal/replay", "internal/bottleneck", "report", "protocols"}
 
 // impure is what a pure package does not import, by path or the path's first elements.
 var impure = []string{

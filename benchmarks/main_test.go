@@ -80,6 +80,10 @@ Unit xtail better=lower
 Unit gc-% better=lower
 Unit tail-gc-% better=lower
 Unit gcs/op better=lower
+Unit delay-% better=higher assume=exact
+Unit timer-% better=lower assume=exact
+Unit processing-% better=lower assume=exact
+Unit digest-% better=lower
 `
 
 // The lines are printed with results only: what lists benchmarks reads names and nothing else.

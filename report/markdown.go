@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/perfgate/perfgate/internal/bottleneck"
 	"github.com/perfgate/perfgate/internal/gate"
 )
 
@@ -29,6 +30,11 @@ const (
 // away. What does not fit is left out from the end, whole rows at a time and with their number; a
 // table or an element is never cut. The error is one of w.
 func Markdown(w io.Writer, r gate.Result, limit int) error {
+	return MarkdownProfiled(w, r, bottleneck.Report{}, limit)
+}
+
+// MarkdownProfiled writes the same with what was found in profiles of what broke, below what broke.
+func MarkdownProfiled(w io.Writer, r gate.Result, seen bottleneck.Report, limit int) error {
 	verdicts := worstFirst(r.Verdicts)
 	p := page{left: limit}
 	if !p.add(headline(r, verdicts)) {
@@ -46,6 +52,7 @@ func Markdown(w io.Writer, r gate.Result, limit int) error {
 	p.left -= reserve
 	p.table(problemList(r))
 	p.table(brokenTable(verdicts))
+	p.table(findingTable(seen))
 	p.table(unjudgedTable(verdicts))
 	p.left += reserve
 	p.add(about)

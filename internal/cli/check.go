@@ -12,10 +12,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/perfgate/perfgate/internal/bottleneck"
 	"github.com/perfgate/perfgate/internal/budget"
 	"github.com/perfgate/perfgate/internal/gate"
 	"github.com/perfgate/perfgate/internal/measure"
 	"github.com/perfgate/perfgate/internal/sample"
+	"github.com/perfgate/perfgate/report"
 )
 
 // baselineFile is the recorded baseline beside the budgets; recordedKey marks samples taken from it.
@@ -33,13 +35,14 @@ func checkCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "base", Usage: "compare with git `REF` or with a FILE of benchmark text, whatever the budgets say"},
 			&cli.StringFlag{Name: "out", Value: ".perfgate", Usage: "`DIR` for " + strings.Join([]string{baseFile, headFile, resultFile, reportFile}, ", ")},
 			allowNoBaseFlag(),
+			checkProfileFlag(),
 		}, measureFlags()...),
 		Action: func(c *cli.Context) error {
 			k, err := newChecker(c, s, c.String("out"))
 			if err != nil {
 				return err
 			}
-			k.base, k.allowNoBase = c.String("base"), c.Bool("allow-no-base")
+			k.base, k.allowNoBase, k.profiles = c.String("base"), c.Bool("allow-no-base"), c.Bool("profile")
 			return k.check(c.Context)
 		},
 	}
@@ -52,8 +55,10 @@ type checker struct {
 	budgetsDir, base, out string
 	allowNoBase           bool
 	anyway                bool // what is the same program in both versions is measured all the same
+	profiles              bool // what failed is profiled
 	session               measure.Session
 	budgets               budget.Set
+	found                 *measure.Found
 }
 
 func (k *checker) check(ctx context.Context) error {
@@ -111,7 +116,7 @@ func (k *checker) check(ctx context.Context) error {
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
-	return k.judge(texts)
+	return k.judge(texts, func(r gate.Result) (bottleneck.Report, error) { return k.profileFailed(ctx, r, tmp) })
 }
 
 // interruptedOr returns the cause of ctx, if it has ended: what failed then failed for that reason.
@@ -254,6 +259,7 @@ func (k *checker) measure(ctx context.Context, repo *measure.Repo, headVersion m
 	if err != nil {
 		return out, err
 	}
+	k.found = found
 	if k.anyway {
 		k.session.ForgetDigests()
 	}
@@ -405,8 +411,9 @@ func (k *checker) items(found *measure.Found, t texts) ([]measure.Item, error) {
 	return items, nil
 }
 
-// judge writes the samples, judges them as read back from the text, and writes result and report.
-func (k *checker) judge(t texts) error {
+// judge writes the samples, judges them as read back from the text, has what failed examined, and writes
+// result and report.
+func (k *checker) judge(t texts, examine func(gate.Result) (bottleneck.Report, error)) error {
 	write := func(name string, data []byte) error {
 		if err := writeFile(filepath.Join(k.out, name), data); err != nil {
 			return notJudged(err)
@@ -435,15 +442,16 @@ func (k *checker) judge(t texts) error {
 	if err != nil {
 		return err
 	}
-	markdown, err := render(result, "markdown")
+	seen, err := examine(result)
 	if err != nil {
-		return notJudged(err)
-	}
-	if err := write(reportFile, markdown); err != nil {
 		return err
+	}
+	if err := k.writeReport(result, seen); err != nil {
+		return notJudged(err)
 	}
 	// Last of the files: whoever finds a result finds all that belongs to it.
 	err = deliver(k.s, result, filepath.Join(k.out, resultFile))
 	k.show.line("wrote %s, %s, %s and %s to %s", baseFile, headFile, reportFile, resultFile, k.out)
+	_ = report.FindingsText(k.s.Out, seen)
 	return err
 }

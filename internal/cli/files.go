@@ -206,6 +206,8 @@ const (
 	headFile   = "samples-head.txt"
 	resultFile = "result.json"
 	reportFile = "report.md"
+	// with check --profile, of what failed
+	profileFile = "profile.json"
 )
 
 // prepareOut makes the output directory and takes away the files of an earlier check: what lies
@@ -224,7 +226,7 @@ func prepareOut(dir string) error {
 			return misuse("make the output directory: %w", err)
 		}
 	}
-	for _, name := range []string{baseFile, headFile, resultFile, reportFile} {
+	for _, name := range []string{baseFile, headFile, resultFile, reportFile, profileFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return misuse("clear the output directory: %w", err)
 		}
