@@ -410,9 +410,9 @@
 //	xtail      99th percentile of their times by the clock over the median
 //
 // None of these is exact. Seen on a busy machine, with collections as often as GOGC=50 or 100 says: of the slowest
-// syncs 85 to 95 % met a collection on two processors and 50 to 60 % on one, where 24 to 41 % of all did. So the
+// syncs 85 to 100 % met a collection on two processors and 50 to 60 % on one, where 24 to 41 % of all did. So the
 // collector does make tails. How long these are (xtail) depended on the neighbours more than on GOGC: with the
-// collector off the ratio was between 2 and 48. Syncs of nodes that stay allocate all but nothing, and
+// collector off the ratio was between 2 and 95. Syncs of nodes that stay allocate all but nothing, and
 // leave the collector nothing to do.
 //
 // InsightRecovery fetches 256 KB in chunks over 500 kbit/s, InsightRecoverySync 1,000 records in a sync; halfway the receiver
