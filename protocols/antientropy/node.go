@@ -87,7 +87,8 @@ type closedSession struct {
 type Node struct {
 	log      *Log
 	cfg      Config
-	rng      *rand.Rand
+	pcg      rand.PCG
+	rng      rand.Rand       // of pcg; both lie here, since a node is made often
 	sessions []*session      // in order of creation
 	closed   []closedSession // the last closedKept, as a ring once there are so many
 	closedAt int
@@ -120,7 +121,9 @@ func NewNode(log *Log, cfg Config) (*Node, error) {
 		return nil, fmt.Errorf("create node: messages of at most %d bytes, a group of %d members needs %d", cfg.Channel.MaxMessage, len(log.members), need)
 	}
 	seed := binary.LittleEndian.Uint64(cfg.Self[:]) ^ uint64(number)<<32
-	return &Node{log: log, cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, seed))}, nil
+	n := &Node{log: log, cfg: cfg, pcg: *rand.NewPCG(cfg.Seed, seed)}
+	n.rng = *rand.New(&n.pcg)
+	return n, nil
 }
 
 // Log returns the node's log, to be read between steps.

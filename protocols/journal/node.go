@@ -35,7 +35,8 @@ type Node struct {
 	cfg   Config
 	self  int
 	tag   uint64 // session of our envelopes: the group and its epoch
-	rng   *rand.Rand
+	pcg   rand.PCG
+	rng   rand.Rand // of pcg
 	stats Stats
 
 	sessions *antientropy.Node
@@ -104,11 +105,14 @@ func New(log *antientropy.Log, cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		log: log, cfg: cfg, self: self, sessions: sessions, sessWake: protocols.Never,
-		rng:    rand.New(rand.NewPCG(cfg.Seed, binary.LittleEndian.Uint64(cfg.Self[:])^uint64(self)<<32^0x6a6f75726e616c)),
+		pcg:    *rand.NewPCG(cfg.Seed, binary.LittleEndian.Uint64(cfg.Self[:])^uint64(self)<<32^0x6a6f75726e616c),
 		paceAt: protocols.Never, beaconAt: protocols.Never, gossipAt: protocols.Never,
-		front: make([]uint64, log.Members()), seen: make([]uint64, log.Members()), peers: make([]peer, log.Members()),
+		peers: make([]peer, log.Members()),
 		guard: cfg.Guard, offered: firstOffered, asked: firstAsked,
 	}
+	n.rng = *rand.New(&n.pcg)
+	marks := make([]uint64, 2*log.Members())
+	n.front, n.seen = marks[:log.Members():log.Members()], marks[log.Members():]
 	n.group.at = protocols.Never
 	if cfg.Store != nil {
 		if err := n.restoreOwn(); err != nil {
@@ -117,7 +121,8 @@ func New(log *antientropy.Log, cfg Config) (*Node, error) {
 	}
 	n.pushed, n.nonce = log.Reach(self), n.rng.Uint32()
 	g := log.Group()
-	h := sha256.Sum256(binary.LittleEndian.AppendUint64(append([]byte("perfgate journal 1\n"), g.ID[:]...), g.Epoch))
+	named := append(make([]byte, 0, 64), "perfgate journal 1\n"...) // on the stack
+	h := sha256.Sum256(binary.LittleEndian.AppendUint64(append(named, g.ID[:]...), g.Epoch))
 	n.tag = binary.LittleEndian.Uint64(h[:])
 	for i := range n.peers {
 		n.peers[i].tokens = allowance
