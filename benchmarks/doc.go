@@ -191,6 +191,9 @@
 //
 // OTACeremony/peers=N/net=SCENARIO is a proposal until every peer has the certificate, over 400 seeds:
 // p50-ns and p95-ns in virtual time, and xlimit-p50 and xlimit-p95 in multiples of two one-way delays.
+// Its msgs/op and wire-B/op are of the ceremony alone and up to that moment, without the fetching that
+// has begun; what is sent twice on purpose counts once in msgs/op, and each time in wire-B/op.
+// OTACeremonyRelayed is the same with votes that go through the coordinator; its limit is two delays too.
 // OTAPatch rebuilds a package of a made-up program, 4,000 functions of which one in a hundred differs
 // and all addresses shift; patch-%/op is the patch in percent of the package. OTAVerify checks the
 // chunks of 256 KiB against their manifest; sha256-x/op is what that takes as a multiple of crypto/sha256

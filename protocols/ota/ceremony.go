@@ -23,6 +23,8 @@ type ceremony struct {
 	ready    *quorum.Ballot
 	refused  []ballotPaper // verified, of distinct members, in order of member
 	links    []link        // by peer
+	spare    []ballotPaper // votes that came after the certificate, to be passed on by spareAt
+	spareAt  time.Duration
 	began    time.Duration // 0 until the first step
 	polls    int
 }

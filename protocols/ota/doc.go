@@ -13,6 +13,11 @@
 //	leg 2  <-  ready, from everybody to everybody
 //	           committed, at every peer that has the votes
 //
+// The proposal goes out twice, to more than 16 peers three times, since who has lost it can neither vote
+// nor count votes. Among more than 128 peers votes go to the coordinator alone, who sends the certificate
+// in a third leg, and after it what votes still come: any that reach the threshold make a certificate, so
+// that these stand in for parts of it that were lost.
+//
 // A member signs either that it is ready or that it is not, writes this down first, and is ready for one
 // ceremony at a time until that is aborted, expired or through. Who rolled a package back is on the state
 // before again; there its word holds on until expiry, and it is ready only for what is valid after that,

@@ -30,6 +30,6 @@ func Example() {
 	fmt.Println("all run", f.nodes[4].Running().Version, "-", messages, "messages of the ceremony")
 	fmt.Println("downloaded", downloaded/4, "of", len(newContent), "bytes each")
 	// Output:
-	// all run 1.1.0 - 40 messages of the ceremony
+	// all run 1.1.0 - 42 messages of the ceremony
 	// downloaded 3360 of 23000 bytes each
 }

@@ -67,8 +67,12 @@ func (n *Node) handle(now time.Duration, from int, m *message) error {
 	l.decided = m.flags&(knowsCommitted|knowsAborted) != 0
 	l.owed = l.owed || m.flags&asks != 0
 	for _, p := range m.papers {
-		if _, err := n.count(c, p); err != nil {
+		fresh, err := n.count(c, p)
+		if err != nil {
 			return err
+		}
+		if fresh && p.reason == Ready && c.outcome == Committed {
+			n.spare(now, c, p)
 		}
 	}
 	if n.decide(c) {
@@ -117,8 +121,11 @@ func (c *ceremony) turn(n *Node) int { return (int(n.cfg.Self[0]) + c.polls) % l
 // due is when something has to be sent or given up in a ceremony.
 func (n *Node) due(c *ceremony) time.Duration {
 	at := protocols.Never
+	if len(c.spare) > 0 {
+		at = c.spareAt
+	}
 	if c.outcome == Undecided && !c.given && c.began > 0 {
-		at = c.began + n.cfg.Policy.Timeout
+		at = min(at, c.began+n.cfg.Policy.Timeout)
 	}
 	for i := range c.links {
 		if n.needs(c, i).any() {
@@ -131,11 +138,12 @@ func (n *Node) due(c *ceremony) time.Duration {
 // exchange sends what peers need and what they asked for.
 func (n *Node) exchange(now time.Duration, out *protocols.Output) {
 	for _, s := range n.strays {
-		n.send(now, nil, s.from, &message{kind: kindStatus, id: s.id}, out, false)
+		n.send(nil, s.from, &message{kind: kindStatus, id: s.id}, out, false)
 	}
 	n.strays = n.strays[:0]
 	for _, c := range n.cers {
 		polled := false
+		var fresh []int // who gets the proposal for the first time
 		for i := range c.links {
 			l := &c.links[i]
 			x := n.needs(c, i)
@@ -149,37 +157,93 @@ func (n *Node) exchange(now time.Duration, out *protocols.Output) {
 				l.tries++
 				polled = polled || x.poll
 			}
-			base := message{id: c.id}
-			if timed && (x.proposal || x.outcome || x.poll || x.vote && again) {
-				base.flags = asks
-			}
-			said := false
-			say := func(m message) {
-				m.id, m.flags = base.id, base.flags
-				n.send(now, c, i, &m, out, again)
-				said = true
-			}
-			if timed && x.proposal || l.owed && !l.knows {
-				say(message{kind: kindProposal, proposal: c.proposal, sig: c.sig})
-			}
+			var papers []ballotPaper
 			switch {
 			case c.outcome != Undecided && (timed || !l.decided):
-				for papers := c.papers(c.outcome); len(papers) > 0; papers = papers[min(maxVotes, len(papers)):] {
-					say(message{kind: kindVotes, papers: papers[:min(maxVotes, len(papers))]})
-				}
+				papers = c.papers(c.outcome)
 			case c.outcome == Undecided && c.voted && !l.hasVote && (timed && x.vote || l.owed):
-				say(message{kind: kindVotes, papers: n.mine(c)})
+				papers = n.mine(c)
 			}
-			if !said {
-				say(message{kind: kindStatus})
+			ask := timed && (x.proposal || x.outcome || x.poll || x.vote && again)
+			propose := timed && x.proposal || l.owed && !l.knows
+			if propose && timed && !again && c.outcome == Undecided {
+				fresh = append(fresh, i)
 			}
+			n.tell(c, i, propose, ask, papers, out, again)
 			l.owed = false
 		}
+		for range n.copies() - 1 {
+			for _, i := range fresh {
+				n.tell(c, i, true, false, nil, out, true)
+			}
+		}
+		n.passOn(now, c, out)
 		if polled {
 			if c.polls++; c.given {
 				c.links[c.turn(n)].next = now + n.backoff(c.polls)
 			}
 		}
+	}
+}
+
+// copies is how often the coordinator sends its proposal when it begins. Whoever has not got it can
+// neither vote nor count the votes of others, and finds that out no earlier than when they come. One
+// vote more or less, however, seldom matters.
+func (n *Node) copies() int {
+	const few = 16
+	if len(n.others()) < few {
+		return 2
+	}
+	return 3
+}
+
+// spare keeps a vote that came after the certificate, where the coordinator passes votes on. The
+// certificate of a large group takes several datagrams, and with so many peers somebody always lacks
+// one; but any votes that reach the threshold make a certificate, so that these stand in for what was
+// lost.
+func (n *Node) spare(now time.Duration, c *ceremony, p ballotPaper) {
+	if c.proposal.Coordinator != n.cfg.Self || len(n.others()) < direct {
+		return
+	}
+	if len(c.spare) == 0 {
+		c.spareAt = now + n.cfg.Resend/16
+	}
+	c.spare = append(c.spare, p)
+}
+
+// passOn sends spare votes to who is not known to have a certificate, once they fill a datagram or the
+// first has waited long enough.
+func (n *Node) passOn(now time.Duration, c *ceremony, out *protocols.Output) {
+	if len(c.spare) == 0 || len(c.spare) < maxVotes && now < c.spareAt {
+		return
+	}
+	for i := range c.links {
+		if !c.links[i].decided {
+			n.tell(c, i, false, false, c.spare, out, false)
+		}
+	}
+	c.spare = c.spare[:0]
+}
+
+// tell sends a peer the proposal, if it is to have that, and votes, or else how things stand. The last of
+// these messages may ask for an answer.
+func (n *Node) tell(c *ceremony, to int, propose, ask bool, papers []ballotPaper, out *protocols.Output, again bool) {
+	say := func(m message, last bool) {
+		if m.id = c.id; ask && last {
+			m.flags = asks
+		}
+		n.send(c, to, &m, out, again)
+	}
+	switch {
+	case propose:
+		say(message{kind: kindProposal, proposal: c.proposal, sig: c.sig}, len(papers) == 0)
+	case len(papers) == 0:
+		say(message{kind: kindStatus}, true)
+	}
+	for len(papers) > 0 {
+		part := papers[:min(maxVotes, len(papers))]
+		papers = papers[len(part):]
+		say(message{kind: kindVotes, papers: part}, len(papers) == 0)
 	}
 }
 
@@ -203,7 +267,7 @@ func (n *Node) backoff(tries int) time.Duration {
 }
 
 // send puts a message into a datagram, with what is known here of the ceremony.
-func (n *Node) send(_ time.Duration, c *ceremony, to int, m *message, out *protocols.Output, again bool) {
+func (n *Node) send(c *ceremony, to int, m *message, out *protocols.Output, again bool) {
 	if c != nil {
 		m.flags |= knowsProposal
 		switch c.outcome {

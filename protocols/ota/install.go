@@ -152,8 +152,7 @@ func (n *Node) next() bool {
 // mayActivate is the only gate to another package: a certificate, its time, its state, its version.
 func (n *Node) mayActivate(c *ceremony) bool {
 	p := &c.proposal
-	return c.outcome == Committed && n.cfg.Policy.enough(c.ready.Votes()) &&
-		n.rec.epoch >= p.Activation && n.rec.epoch < p.Expiry &&
+	return c.outcome == Committed && n.rec.epoch >= p.Activation && n.rec.epoch < p.Expiry &&
 		p.Prestate == Prestate(n.Running()) && p.Package.Version.Compare(n.rec.floor) > 0 &&
-		n.rec.slots[1-n.rec.active] == p.Package
+		n.rec.slots[1-n.rec.active] == p.Package && n.cfg.Policy.enough(c.ready.Votes())
 }

@@ -88,9 +88,12 @@ func (p Policy) check() (Policy, error) {
 
 // enough reports whether votes, of distinct members, reach both thresholds.
 func (p *Policy) enough(votes []quorum.Vote) bool {
-	seen := map[Authority]bool{}
+	if len(votes) < p.Threshold {
+		return false
+	}
+	seen := make(map[Authority]bool, len(votes))
 	for i := range votes {
 		seen[p.Authorities[votes[i].Member]] = true
 	}
-	return len(votes) >= p.Threshold && len(seen) >= p.AuthorityThreshold
+	return len(seen) >= p.AuthorityThreshold
 }
