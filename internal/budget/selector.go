@@ -73,6 +73,21 @@ func (s Selector) Fixes(key string) bool {
 	return slices.ContainsFunc(s.Parts, func(p string) bool { return strings.HasPrefix(p, key+"=") })
 }
 
+// Meets reports whether one name could be matched by both selectors: they are of one function and give
+// no key two values.
+func (s Selector) Meets(other Selector) bool {
+	if s.Name != other.Name {
+		return false
+	}
+	for _, p := range s.Parts {
+		key, _, ok := strings.Cut(p, "=")
+		if ok && other.Fixes(key) && !slices.Contains(other.Parts, p) {
+			return false
+		}
+	}
+	return true
+}
+
 // Nearest returns the candidate that word was most likely meant to be, or "" when none is close:
 // at most one edit for every three letters, and never more than four. Letter case costs nothing.
 func Nearest(word string, candidates []string) string {

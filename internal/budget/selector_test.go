@@ -107,3 +107,54 @@ func TestDistanceNaively(t *testing.T) {
 		}
 	})
 }
+
+func TestSelectorMeets(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"A", "A", true},
+		{"A", "B", false},
+		{"A", "AB", false},
+		{"A/k=1", "A", true},
+		{"A/k=1", "A/k=1/n=2", true},
+		{"A/k=1", "A/k=2", false},
+		{"A/k=1", "A/n=1", true},
+		{"A/k=1/fast", "A/slow", true},
+		{"A/k=1/n=2", "A/n=3", false},
+	} {
+		a, errA := ParseSelector(c.a)
+		b, errB := ParseSelector(c.b)
+		if errA != nil || errB != nil {
+			t.Fatal(errA, errB)
+		}
+		if a.Meets(b) != c.want || b.Meets(a) != c.want {
+			t.Errorf("%s meets %s: %v and %v, want %v", c.a, c.b, a.Meets(b), b.Meets(a), c.want)
+		}
+	}
+}
+
+// Selectors that match one name meet; a suite has what any of its selectors matches.
+func TestSelectorsThatMatchOneNameMeet(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		have := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a=1", "b=1", "c=2", "d", "e=0"}), 0, 5, rapid.ID).Draw(t, "have")
+		name := strings.Join(append([]string{"X"}, have...), "/")
+		draw := func(label string) Selector {
+			parts := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a=1", "a=2", "b=1", "c=2", "d", "e=0"}), 0, 3,
+				func(s string) string { return s[:1] }).Draw(t, label)
+			s, err := ParseSelector(strings.Join(append([]string{"X"}, parts...), "/"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		a, b := draw("a"), draw("b")
+		suite := Suite{Match: []Match{{Selector: a}, {Selector: b}}}
+		if suite.Has(name) != (a.Match(name) || b.Match(name)) {
+			t.Fatalf("a suite of %s and %s on %s: %v", a.Text, b.Text, name, suite.Has(name))
+		}
+		if a.Match(name) && b.Match(name) && !(a.Meets(b) && suite.Meets(b)) {
+			t.Fatalf("%s matches %s and %s, which do not meet", name, a.Text, b.Text)
+		}
+	})
+}
