@@ -35,6 +35,9 @@ type Session struct {
 	Relinks int
 	// AloneRuns is how often head is run alone for limits on values; 0 is 24.
 	AloneRuns int
+	// Confidence is written into both recordings as the file configuration key perfgate-confidence, which
+	// whoever judges them heeds: "low (quick)". Empty is none.
+	Confidence string
 	// Target is the time that one process of a pair measures for. Where it is not many of the
 	// scheduler's slices these show; longer only costs time.
 	Target time.Duration
@@ -54,7 +57,11 @@ type Session struct {
 	Environment [][2]string
 	// Progress is told what runs; it may be nil. It is called from one goroutine at a time.
 	Progress func(Progress)
+	// Ran is told of every process that ran a benchmark; it may be nil. It is called from one goroutine
+	// at a time, in the order in which processes end.
+	Ran func(Run)
 
+	ranMu    sync.Mutex
 	id       string
 	stopped  string // why measuring ended before its end
 	repeated string // why it is done again
@@ -82,6 +89,22 @@ type Progress struct {
 	What        string // the benchmark whose measuring ended last
 }
 
+// A Run is one process that ran a benchmark, or in the stage find all of one function.
+type Run struct {
+	// Stage is the step of measuring: find, exact, calibrate, alone, adapt, pairs or layouts.
+	Stage     string
+	Benchmark string // with its parts, without the word Benchmark
+	Arm       string // base or head
+	Pair      int    // from 1; 0 where it has no partner
+	// Took is how long the process was there.
+	Took time.Duration
+	// Values are the result lines: iterations, then each value with its unit. With several lines each
+	// begins with its name, and "; " stands between them.
+	Values string
+	// Err says how it failed; nil when it ended well.
+	Err error
+}
+
 // An Item is one benchmark to measure, with its parts: BenchmarkSync/ops=100.
 type Item struct {
 	Package string
@@ -95,6 +118,9 @@ type Item struct {
 	// as a percentile: two pairs run before those that are kept, to find the iteration counts with which
 	// both versions finish together, and are dropped by plan, whatever they show.
 	Wall bool
+	// Seen says that it is only wanted that the benchmark is there: its first run is kept, and it is not
+	// measured further, whatever else is said.
+	Seen bool
 	// Allocs says that limits on the change concern allocations.
 	Allocs bool
 	// Waiting says that the benchmark waits for something other than a processor. Sharing one would
@@ -176,6 +202,7 @@ func (s *Session) Find(ctx context.Context, functions []string) (*Found, error) 
 	p := s.progress("find", len(tasks))
 	if err := each(ctx, s.workers(), tasks, func(t *task, cpus []int) {
 		t.out = s.run(ctx, s.arms()[t.arm].binary(t.pkg, t.function), cpus, max(s.Procs, 1), "^"+t.function+"$", "1x")
+		s.tell(Run{Stage: "find", Benchmark: t.function, Arm: armNames[t.arm]}, t.out, max(s.Procs, 1))
 		p.ran(1)
 		p.done(t.function)
 	}); err != nil {
@@ -250,6 +277,7 @@ func (s *Session) retry(ctx context.Context, found *Found, recs []*Recording, br
 					}
 					retried++
 					out := s.run(ctx, &b, s.workers()[0], max(s.Procs, 1), pattern(it.Name), "1x")
+					s.tell(Run{Stage: "find", Benchmark: it.Name, Arm: armNames[i]}, out, max(s.Procs, 1))
 					if err := ctx.Err(); err != nil {
 						return context.Cause(ctx)
 					}
@@ -287,6 +315,35 @@ func (s *Session) run(ctx context.Context, b *Binary, cpus []int, procs int, ben
 		// The testing package's own time limit does not cover benchmarks.
 		Limit: s.Limit,
 	})
+}
+
+var armNames = [2]string{"base", "head"}
+
+// tell hands r on, with the results that its process printed of the benchmark. It ran with procs Go
+// processors.
+func (s *Session) tell(r Run, out Output, procs int) {
+	if s.Ran == nil {
+		return
+	}
+	var lines []line
+	for _, text := range strings.Split(string(out.Stdout), "\n") {
+		if l, ok := parseLine(strings.TrimRight(text, "\r"), procs); ok && (l.name == r.Benchmark || strings.HasPrefix(l.name, r.Benchmark+"/")) {
+			lines = append(lines, l)
+		}
+	}
+	var values []string
+	for _, l := range lines {
+		f := strings.Fields(l.text)
+		if len(lines) == 1 {
+			f = f[1:]
+		}
+		values = append(values, strings.TrimPrefix(strings.Join(f, " "), "Benchmark"))
+	}
+	r.Benchmark = strings.TrimPrefix(r.Benchmark, "Benchmark")
+	r.Took, r.Values, r.Err = out.Took, strings.Join(values, "; "), out.Err
+	s.ranMu.Lock()
+	defer s.ranMu.Unlock()
+	s.Ran(r)
 }
 
 // functionOf returns the benchmark function of a benchmark's name.
@@ -464,14 +521,21 @@ func (s *Session) recording(a *Arm) *Recording {
 		most = s.Looks[len(s.Looks)-1]
 	}
 	method := fmt.Sprintf("up to %d pairs sharing one processor, iteration counts set to finish together", most)
-	if len(s.CPUs) == 0 {
+	switch {
+	case most == 0 && s.Base == nil:
+		method = "one version, each process alone on a processor"
+	case len(s.CPUs) == 0:
 		method = fmt.Sprintf("up to %d pairs, one version after the other in random order", most)
 	}
-	r := &Recording{Provenance: [][2]string{
+	r := &Recording{}
+	if s.Confidence != "" {
+		r.Config = [][2]string{{"perfgate-confidence", s.Confidence}}
+	}
+	r.Provenance = [][2]string{
 		{"kind", "measured"}, {"session", s.session()}, {"ref", v.Ref}, {"why", v.Why}, {"commit", commit},
 		{"tag", v.Tag}, {"commit-time", v.CommitTime}, {"measured", s.Now.UTC().Format(time.RFC3339)},
 		{"go", a.Go}, {"seed", fmt.Sprint(s.Seed)}, {"method", method},
-	}}
+	}
 	if len(s.Looks) > 0 && s.Base != nil {
 		r.Provenance = append(r.Provenance, [2]string{"looks", strings.Trim(fmt.Sprint(s.Looks), "[]")})
 	}
