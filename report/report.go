@@ -157,7 +157,7 @@ func part(r gate.Result, escape func(string) string) string {
 	if len(r.Selected.Suites) != 1 {
 		word = "suites"
 	}
-	return fmt.Sprintf("%s %s: %d of %s judged", word, strings.Join(names, ", "), r.Selected.Judged, count(r.Selected.Budgets, "budget"))
+	return fmt.Sprintf("%s %s: %d of %d budgets judged", word, strings.Join(names, ", "), r.Selected.Judged, r.Selected.Budgets)
 }
 
 // maxSuites is how many suites are named.

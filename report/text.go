@@ -77,7 +77,7 @@ func Text(w io.Writer, r gate.Result) error {
 func textReservations(r gate.Result) string {
 	var parts []string
 	if p := part(r, func(s string) string { return ascii(s, maxName) }); p != "" {
-		parts = append(parts, plainASCII(p))
+		parts = append(parts, p)
 	}
 	if r.Confidence != "" {
 		parts = append(parts, "confidence "+ascii(r.Confidence, maxName))

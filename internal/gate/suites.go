@@ -125,6 +125,9 @@ func Unmeasured(in Input) []string {
 	if why := in.Head.Provenance["stopped"]; why != "" {
 		j.problem("measuring was stopped: " + why)
 	}
+	if len(in.Head.Benchmarks) == 0 {
+		return j.problems // which says all of it
+	}
 	suites := in.Suites
 	if len(suites) == 0 {
 		suites = in.Budgets.Suites
@@ -226,8 +229,9 @@ func (j *judge) selected(cases []*testcase) *Selected {
 	sel := &Selected{Budgets: len(j.in.Budgets.Budgets)}
 	for _, s := range j.in.Suites {
 		sel.Suites = append(sel.Suites, s.Name)
+		before := len(j.errs)
 		j.checkSelectors(s)
-		if !slices.ContainsFunc(cases, func(c *testcase) bool { return c.in(s) }) {
+		if len(j.errs) == before && !slices.ContainsFunc(cases, func(c *testcase) bool { return c.in(s) }) {
 			j.errs = append(j.errs, selectsNone(s))
 		}
 	}
