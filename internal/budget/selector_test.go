@@ -2,6 +2,7 @@ package budget
 
 import (
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -157,4 +158,85 @@ func TestSelectorsThatMatchOneNameMeet(t *testing.T) {
 			t.Fatalf("%s matches %s and %s, which do not meet", name, a.Text, b.Text)
 		}
 	})
+}
+
+// lets reports whether go test -bench runs the benchmark of this name, with a result, under a pattern of
+// Pattern: element by element, and none may be left over of the pattern.
+func lets(t interface{ Fatal(...any) }, pattern, name string) bool {
+	elems := strings.Split(name, "/")[1:]
+	for i, p := range strings.Split(pattern, "/")[1:] {
+		if i >= len(elems) {
+			return false
+		}
+		re, err := regexp.Compile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !re.MatchString(elems[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func TestPattern(t *testing.T) {
+	for _, c := range []struct{ selectors, yes, no string }{
+		{"A", "A A/ops=1 A/ops=1/net=x", ""},
+		{"A/ops=1", "A/ops=1 A/net=x/ops=2 A/op=2 A/x A/opsops=1", "A A/ops=10 A/ops=2/ops=1 A/ops="},
+		{"A/ops=1/net=x", "A/ops=1/net=x A/net=x/ops=1 A/net=x/o", "A/ops=1 A/ops=1/net=y A/ops=2/net=x"},
+		{"A/ops=1 A/ops=2/net=x", "A/ops=1 A/ops=2/net=x A/ops=2 A/net=y", "A/ops=3"},
+		{"A/ops=1 A", "A/ops=2 A", ""},
+		{"A/fast", "A/fast A/slow A/k=1", "A"},
+		{"A/k.=1+1/ü=ö", "A/k.=1+1/ü=ö A/kx=2/üb", "A/k.=1/ü=ö A/k.=1+1/ü=o"},
+	} {
+		var selectors []Selector
+		for _, text := range strings.Fields(c.selectors) {
+			s, err := ParseSelector(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			selectors = append(selectors, s)
+		}
+		for _, names := range []struct {
+			text string
+			want bool
+		}{{c.yes, true}, {c.no, false}} {
+			for _, name := range strings.Fields(names.text) {
+				if got := lets(t, Pattern(selectors), name); got != names.want {
+					t.Errorf("%s lets %s run: %v, by %s", c.selectors, name, got, Pattern(selectors))
+				}
+			}
+		}
+	}
+	if p := Pattern(nil); p != "" {
+		t.Errorf("no selectors: %s", p)
+	}
+}
+
+// Whatever a selector matches runs.
+func TestPatternLetsAllThatMatch(t *testing.T) {
+	part := rapid.SampledFrom([]string{"a=1", "a=2", "ab=1", "b=1", "c=2", "d", "e=0", "é=1", "a-b=^]", "[x]=1"})
+	key := func(s string) string { k, _, _ := strings.Cut(s, "="); return k }
+	rapid.Check(t, func(t *rapid.T) {
+		var selectors []Selector
+		for range rapid.IntRange(1, 3).Draw(t, "selectors") {
+			s, err := ParseSelector(strings.Join(append([]string{"X"}, rapid.SliceOfNDistinct(part, 0, 3, key).Draw(t, "parts")...), "/"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			selectors = append(selectors, s)
+		}
+		name := strings.Join(append([]string{"X"}, rapid.SliceOfNDistinct(part, 0, 5, key).Draw(t, "name")...), "/")
+		if (Suite{Match: matches(selectors)}).Has(name) && !lets(t, Pattern(selectors), name) {
+			t.Fatalf("%s does not run under %s", name, Pattern(selectors))
+		}
+	})
+}
+
+func matches(selectors []Selector) []Match {
+	var out []Match
+	for _, s := range selectors {
+		out = append(out, Match{Selector: s})
+	}
+	return out
 }

@@ -302,7 +302,7 @@ func (k *checker) measure(ctx context.Context, repo *measure.Repo, headVersion m
 		}
 	}
 	wanted := slices.DeleteFunc(all, func(name string) bool { return !k.runs(strings.TrimPrefix(name, "Benchmark")) })
-	k.session.Progress = k.show.progress
+	k.session.Progress, k.session.Narrow = k.show.progress, k.narrow(wanted)
 	found, err := b.find(wanted)
 	if err != nil {
 		return out, err
@@ -423,6 +423,30 @@ func (k *checker) runs(function string) bool {
 	return slices.ContainsFunc(k.unbudgeted(), func(s budget.Suite) bool {
 		return slices.ContainsFunc(s.Match, func(m budget.Match) bool { return is(m.Selector) })
 	}) || len(k.suites) == 0 && slices.ContainsFunc(k.budgets.Budgets, func(b budget.Budget) bool { return is(b.Match) })
+}
+
+// narrow returns the patterns by which the functions run where suites are asked for: their selectors and
+// those of growth, which is judged of all its sizes or not at all.
+func (k *checker) narrow(functions []string) map[string]string {
+	out := map[string]string{}
+	for _, f := range functions {
+		var selectors []budget.Selector
+		for _, s := range k.suites {
+			for _, m := range s.Match {
+				selectors = append(selectors, m.Selector)
+			}
+		}
+		for _, b := range k.budgets.Budgets {
+			if b.Scales != nil && slices.ContainsFunc(k.suites, func(s budget.Suite) bool { return s.Meets(b.Match) }) {
+				selectors = append(selectors, b.Match)
+			}
+		}
+		selectors = slices.DeleteFunc(selectors, func(s budget.Selector) bool { return "Benchmark"+s.Name != f })
+		if p := budget.Pattern(selectors); p != "" {
+			out[f] = p
+		}
+	}
+	return out
 }
 
 // lint finds the mistakes of budgets and suites that the first run shows.

@@ -55,6 +55,9 @@ type Session struct {
 	Comparisons int
 	// Environment adds to the provenance of both, such as the runner's image.
 	Environment [][2]string
+	// Narrow adds to the pattern by which Find runs a function, so that not all sub-benchmarks of it run:
+	// by the function's name, with the word Benchmark. What shows nothing under its pattern runs whole.
+	Narrow map[string]string
 	// Progress is told what runs; it may be nil. It is called from one goroutine at a time.
 	Progress func(Progress)
 	// Ran is told of every process that ran a benchmark; it may be nil. It is called from one goroutine
@@ -201,9 +204,14 @@ func (s *Session) Find(ctx context.Context, functions []string) (*Found, error) 
 	defer cancel()
 	p := s.progress("find", len(tasks))
 	if err := each(ctx, s.workers(), tasks, func(t *task, cpus []int) {
-		t.out = s.run(ctx, s.arms()[t.arm].binary(t.pkg, t.function), cpus, max(s.Procs, 1), "^"+t.function+"$", "1x")
-		s.tell(Run{Stage: "find", Benchmark: t.function, Arm: armNames[t.arm]}, t.out, max(s.Procs, 1))
-		p.ran(1)
+		for _, narrow := range []string{s.Narrow[t.function], ""} {
+			t.out = s.run(ctx, s.arms()[t.arm].binary(t.pkg, t.function), cpus, max(s.Procs, 1), "^"+t.function+"$"+narrow, "1x")
+			s.tell(Run{Stage: "find", Benchmark: t.function, Arm: armNames[t.arm]}, t.out, max(s.Procs, 1))
+			p.ran(1)
+			if narrow == "" || t.out.Err != nil || len(new(Recording).read(t.out.Stdout, t.pkg, max(s.Procs, 1), of(t.function))) > 0 {
+				break
+			}
+		}
 		p.done(t.function)
 	}); err != nil {
 		return nil, err
@@ -218,9 +226,7 @@ func (s *Session) Find(ctx context.Context, functions []string) (*Found, error) 
 	broken := [2]map[Item]Failure{{}, {}} // by function
 	seen := map[Item]bool{}
 	for _, t := range tasks {
-		lines := recs[t.arm].read(t.out.Stdout, t.pkg, max(s.Procs, 1), func(name string) bool {
-			return name == t.function || strings.HasPrefix(name, t.function+"/")
-		})
+		lines := recs[t.arm].read(t.out.Stdout, t.pkg, max(s.Procs, 1), of(t.function))
 		for _, l := range lines {
 			l.pair = 1
 			it := Item{Package: t.pkg, Name: l.name}
@@ -253,6 +259,11 @@ func (s *Session) Find(ctx context.Context, functions []string) (*Found, error) 
 		}
 	}
 	return found, nil
+}
+
+// of reports of a benchmark whether it is in the function.
+func of(function string) func(name string) bool {
+	return func(name string) bool { return name == function || strings.HasPrefix(name, function+"/") }
 }
 
 // retry runs alone what an arm did not reach since the function broke off in an earlier part.
