@@ -101,6 +101,8 @@ func TestJudgeSuites(t *testing.T) {
 		{name: "not all sizes", budgets: syncs + " | " + growth, suites: []string{"s: Grow/ops=10, Grow/ops=100, Sync/net=ideal"}, exit: 0, names: "Sync/net=ideal", judged: "1 of 2"},
 		{name: "growth beside a ceiling", budgets: growth + " | match: Grow, unit: rounds/op, at_most: 10", suites: []string{"s: Grow/ops=10"}, exit: 0, names: "Grow/ops=10", judged: "1 of 2"},
 		{name: "nothing but growth, and not all sizes", budgets: growth, suites: []string{"s: Grow/ops=10"}, err: "b.yaml:5:5: suite s selects no budget"},
+		{name: "a budget that has none of the suite, though it could", budgets: syncs + " | match: Sync/slow, unit: rounds/op, at_most: 5", suites: []string{"s: Sync/net=ideal"}, exit: 0, names: "Sync/net=ideal", judged: "1 of 2"},
+		{name: "the same where another one crashed", budgets: syncs + " | match: Sync/slow, unit: rounds/op, at_most: 5", suites: []string{"s: Sync/net=ideal, Hash"}, head: both + "--- FAIL: BenchmarkHash\n    no luck\n", exit: 3, names: "Sync/net=ideal", judged: "1 of 2", problem: "Hash failed"},
 		{name: "no budget", budgets: syncs, suites: []string{"s: Hash"}, err: "b.yaml:5:5: suite s selects no budget"},
 		{name: "a selector that matches nothing", budgets: syncs, suites: []string{"s: Sync, Hush"}, err: `b.yaml:5:29: match "Hush" of suite s matches no benchmark; did you mean Hash?`},
 		{name: "a part that matches nothing", budgets: syncs, suites: []string{"s: Sync, Hash/n=1"}, err: "Hash exists, but not with these parts"},
