@@ -16,7 +16,8 @@ import (
 // hostile puts s into every text of a result.
 func hostile(s string) gate.Result {
 	f := func(x float64) *float64 { return &x }
-	r := gate.Result{Version: gate.Version, ExitCode: gate.ExitFail, Outcome: s, Problems: []string{s, s + s}}
+	r := gate.Result{Version: gate.Version, ExitCode: gate.ExitFail, Outcome: s, Problems: []string{s, s + s}, Confidence: s}
+	r.Selected = &gate.Selected{Suites: slices.Repeat([]string{s}, maxSuites+1), Judged: 1, Budgets: 60}
 	side := gate.Side{Kind: s, Ref: s, Why: s, Commit: s, Tag: s, CommitTime: s, Measured: s, Environment: map[string]string{s: s, "cpu": s}}
 	r.Compared = gate.Compared{Base: side, Head: side}
 	for i, k := range []gate.Kind{gate.Fail, gate.Missing, gate.Inconclusive, gate.Pass, gate.Fail} {
@@ -37,7 +38,7 @@ var (
 	// What GitHub would make something of in text, once entities are resolved.
 	live       = regexp.MustCompile(`(?i)@[a-z0-9]|://|www\.[a-z0-9]`)
 	liveProse  = regexp.MustCompile(`(?i)#[0-9]|\bgh-[0-9]|:[a-z0-9_+-]+:`)
-	command    = regexp.MustCompile(`^perfgate check( --budgets [\w./+-]+)?( --base [\w./+-]+)?$`)
+	command    = regexp.MustCompile(`^perfgate check( --budgets [\w./+-]+)?( --suite [a-z0-9][a-z0-9-]*)*( --base [\w./+-]+)?$`)
 	listOrHead = regexp.MustCompile(`^([-+*>#=~]|[0-9]+[.)])`)
 )
 

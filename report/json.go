@@ -123,6 +123,15 @@ func valid(r gate.Result) error {
 			return fmt.Errorf("verdict %d (%.100q) has a value that is no number", i+1, v.ID)
 		}
 	}
+	if s := r.Selected; s != nil {
+		ids := map[string]bool{}
+		for _, v := range r.Verdicts {
+			ids[v.ID] = true
+		}
+		if len(s.Suites) == 0 || s.Judged != len(ids) || s.Judged > s.Budgets {
+			return fmt.Errorf("it says that %d of %d budgets of %d suites were judged; its verdicts are of %d", s.Judged, s.Budgets, len(s.Suites), len(ids))
+		}
+	}
 	switch {
 	case n != r.Counts:
 		return fmt.Errorf("its counts (%s) are not those of its verdicts (%s)", counts(r.Counts), counts(n))

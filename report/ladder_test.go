@@ -123,3 +123,18 @@ func TestHuge(t *testing.T) {
 		t.Errorf("what is left out is not counted:\n%s", s[len(s)-400:])
 	}
 }
+
+// A part of the budgets, and samples that are few, are told with the outcome as soon as there is room.
+func TestAPartIsNotTakenForTheWhole(t *testing.T) {
+	r := load(t, "part")
+	said := "PASS, suites memory, latency-2: 5 of 60 budgets judged, confidence low (quick)"
+	for limit := range 400 {
+		md := markdown(t, r, limit)
+		if has := strings.Contains(md, said); has != (limit >= len(said)) {
+			t.Fatalf("at a limit of %d: %q", limit, md)
+		}
+	}
+	if !strings.Contains(text(t, r), "\nPASS (suites memory, latency-2: 5 of 60 budgets judged; confidence low (quick)): ") {
+		t.Errorf("not in the text:\n%s", text(t, r))
+	}
+}

@@ -83,8 +83,10 @@ func (p *page) add(s string) bool {
 // shortest writes the outcome in the most words that fit.
 func (p *page) shortest(r gate.Result) {
 	o := outcome(r)
-	if !p.add("## " + o.symbol + " perfgate: " + o.text + "\n") {
-		p.add(o.text)
+	for _, s := range []string{"## " + o.symbol + " perfgate: " + o.text + reservations(r) + "\n", o.text + reservations(r), o.text} {
+		if p.add(s) {
+			return
+		}
 	}
 }
 
@@ -130,6 +132,7 @@ func headline(r gate.Result, verdicts []gate.Verdict) string {
 	if !compared(r) {
 		b.WriteString(", NOT COMPARED with a base")
 	}
+	b.WriteString(reservations(r))
 	fmt.Fprintf(&b, "\n\n%s: %s.", count(len(r.Verdicts), "verdict"), counts(r.Counts))
 	if len(verdicts) > 0 && verdicts[0].Verdict == gate.Fail {
 		v := verdicts[0]
@@ -137,6 +140,19 @@ func headline(r gate.Result, verdicts []gate.Verdict) string {
 	}
 	b.WriteString("\n")
 	return b.String()
+}
+
+// reservations say in the headline what keeps a result from being the usual one: that a part of the
+// budgets was judged, or that the samples are few.
+func reservations(r gate.Result) string {
+	out := ""
+	if p := part(r, prose); p != "" {
+		out += ", " + p
+	}
+	if r.Confidence != "" {
+		out += ", confidence " + prose(r.Confidence)
+	}
+	return out
 }
 
 func problemList(r gate.Result) section {

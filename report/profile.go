@@ -101,17 +101,17 @@ func functionRows(b *bytes.Buffer, order string, fs []bottleneck.Function) {
 	}
 	fmt.Fprintf(b, "     flat     cum  function, most %s first\n", order)
 	for _, f := range fs {
-		fmt.Fprintf(b, "  %7s %7s  %s\n", plainASCII(part(f.Flat)), plainASCII(part(f.Cumulative)), ascii(f.Name, maxName))
+		fmt.Fprintf(b, "  %7s %7s  %s\n", plainASCII(shareText(f.Flat)), plainASCII(shareText(f.Cumulative)), ascii(f.Name, maxName))
 	}
 }
 
-// part says a share of a whole, without a sign.
-func part(share float64) string { return fmt.Sprintf("%.1f\u00a0%%", 100*share) }
+// shareText says a share of a whole, without a sign.
+func shareText(share float64) string { return fmt.Sprintf("%.1f\u00a0%%", 100*share) }
 
 func shareList(shares []bottleneck.Share, name func(string) string) string {
 	parts := make([]string, len(shares))
 	for i, s := range shares {
-		parts[i] = name(s.Name) + " " + part(s.Share)
+		parts[i] = name(s.Name) + " " + shareText(s.Share)
 	}
 	return strings.Join(parts, ", ")
 }
@@ -120,10 +120,10 @@ func shareList(shares []bottleneck.Share, name func(string) string) string {
 func timesOf(x bottleneck.Benchmark) string {
 	s := fmt.Sprintf("%s on the clock, %s of processor time", value(x.Wall/1e9, "sec/op"), value(x.CPU/1e9, "sec/op"))
 	if x.Waiting != nil {
-		s += ", waiting " + part(*x.Waiting)
+		s += ", waiting " + shareText(*x.Waiting)
 	}
 	if x.Timed != nil {
-		s += "; " + part(*x.Timed) + " of the profiled processor time was timed"
+		s += "; " + shareText(*x.Timed) + " of the profiled processor time was timed"
 	}
 	return s
 }
@@ -200,7 +200,7 @@ func functionTable(x bottleneck.Benchmark, p bottleneck.Profile, title, total st
 		for _, f := range fs {
 			if !listed[f.Name] {
 				listed[f.Name] = true
-				s.rows = append(s.rows, row(code(f.Name), part(f.Flat), part(f.Cumulative)))
+				s.rows = append(s.rows, row(code(f.Name), shareText(f.Flat), shareText(f.Cumulative)))
 			}
 		}
 	}

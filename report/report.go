@@ -140,6 +140,29 @@ func counts(c gate.Counts) string {
 	return strings.Join(parts, ", ")
 }
 
+// part says which part of the budgets was judged, "" where all were: "suite memory: 12 of 60 budgets
+// judged". The names are left to the caller to escape.
+func part(r gate.Result, escape func(string) string) string {
+	if r.Selected == nil {
+		return ""
+	}
+	names := make([]string, min(len(r.Selected.Suites), maxSuites))
+	for i := range names {
+		names[i] = escape(r.Selected.Suites[i])
+	}
+	if n := len(r.Selected.Suites) - len(names); n > 0 {
+		names = append(names, fmt.Sprintf("%d more", n))
+	}
+	word := "suite"
+	if len(r.Selected.Suites) != 1 {
+		word = "suites"
+	}
+	return fmt.Sprintf("%s %s: %d of %d budgets judged", word, strings.Join(names, ", "), r.Selected.Judged, r.Selected.Budgets)
+}
+
+// maxSuites is how many suites are named.
+const maxSuites = 6
+
 // compared reports whether the result rests on a base at all.
 func compared(r gate.Result) bool {
 	return r.Compared.Base.Kind != "none" && r.Compared.Base.Kind != ""

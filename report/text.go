@@ -71,9 +71,24 @@ func Text(w io.Writer, r gate.Result) error {
 	}
 	fmt.Fprintln(&b, textCompared(r))
 	o := outcome(r)
-	fmt.Fprintf(&b, "%s: %s (exit code %d: %s)\n", o.text, counts(r.Counts), r.ExitCode, o.meaning)
+	fmt.Fprintf(&b, "%s%s: %s (exit code %d: %s)\n", o.text, textReservations(r), counts(r.Counts), r.ExitCode, o.meaning)
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// textReservations say beside the outcome what keeps a result from being the usual one.
+func textReservations(r gate.Result) string {
+	var parts []string
+	if p := part(r, func(s string) string { return ascii(s, maxName) }); p != "" {
+		parts = append(parts, p)
+	}
+	if r.Confidence != "" {
+		parts = append(parts, "confidence "+ascii(r.Confidence, maxName))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, "; ") + ")"
 }
 
 // passRows returns one row for each budget among verdicts that all passed, worst first: that of its

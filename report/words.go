@@ -128,9 +128,13 @@ func verdictNotes(v gate.Verdict) string {
 
 // What a command line shows as it is, with no quoting and no way to be read as a flag.
 var (
-	safePath = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./+-]{0,199}$`)
-	safeHash = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
+	safePath  = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./+-]{0,199}$`)
+	safeSuite = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,99}$`)
+	safeHash  = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 )
+
+// maxCommandSuites is how many suites a command line names; a longer one judges all.
+const maxCommandSuites = 20
 
 // reproduce returns the command that repeats the check on a developer's machine. A part that cannot
 // be shown safely is left out.
@@ -138,6 +142,13 @@ func reproduce(r gate.Result) string {
 	command := "perfgate check"
 	if dir := budgetDir(r.Verdicts); dir != "" {
 		command += " --budgets " + dir
+	}
+	if r.Selected != nil && len(r.Selected.Suites) <= maxCommandSuites {
+		for _, name := range r.Selected.Suites {
+			if safeSuite.MatchString(name) {
+				command += " --suite " + name
+			}
+		}
 	}
 	base := r.Compared.Base
 	commit := strings.TrimSuffix(base.Commit, "+dirty")

@@ -1,5 +1,7 @@
 package budget
 
+import "slices"
+
 // A Pos is a place in a budget file. Line and Column count from 1; zero means unknown.
 type Pos struct {
 	File   string
@@ -19,8 +21,39 @@ type Set struct {
 	Against    string
 	AgainstPos Pos
 	Budgets    []Budget
+	// Suites are the named parts of the benchmarks, in file order.
+	Suites []Suite
 	// Files lists the names of the files read, in the order read.
 	Files []string
+}
+
+// A Suite is a part of the benchmarks under a name: those that any of its selectors matches. It says
+// nothing of limits, and benchmarks may be in several suites or in none.
+type Suite struct {
+	// Name is unique over all files of a Set: a-z, 0-9 and dash.
+	Name string
+	Pos  Pos
+	// Match has at least one entry.
+	Match []Match
+	// Why is the author's reason; may be empty.
+	Why string
+}
+
+// A Match is one selector of a Suite and where it stands.
+type Match struct {
+	Selector Selector
+	Pos      Pos
+}
+
+// Has reports whether the benchmark of this name, as Selector.Match takes it, is in the suite.
+func (s Suite) Has(name string) bool {
+	return slices.ContainsFunc(s.Match, func(m Match) bool { return m.Selector.Match(name) })
+}
+
+// Meets reports whether a benchmark could be in the suite and be matched by the selector, as far as the
+// two texts tell.
+func (s Suite) Meets(sel Selector) bool {
+	return slices.ContainsFunc(s.Match, func(m Match) bool { return m.Selector.Meets(sel) })
 }
 
 // A Budget is one rule: a selector, a unit and at least one limit.

@@ -23,19 +23,23 @@ import (
 const (
 	maxBytes   = 1 << 20
 	maxBudgets = 5000
-	maxWhy     = 500 // characters
-	maxDepth   = 8   // a valid file nests 4 deep
-	maxQuote   = 80  // bytes of a file that one problem repeats
+	maxSuites  = 500
+	maxMatch   = 1000 // selectors of one suite
+	maxWhy     = 500  // characters
+	maxDepth   = 8    // a valid file nests 4 deep
+	maxQuote   = 80   // bytes of a file that one problem repeats
 )
 
 var (
-	fileKeys    = []string{"version", "suite", "defaults", "budgets"}
+	fileKeys    = []string{"version", "suite", "defaults", "budgets", "suites"}
 	defaultKeys = []string{"against", "on_inconclusive"}
 	budgetKeys  = []string{"id", "match", "unit", "max_rise", "max_drop", "at_most", "at_least",
 		"ignore_below", "scales", "better", "class", "on_inconclusive", "why"}
 	scalesKeys = []string{"with", "exponent_at_most"}
+	suiteKeys  = []string{"name", "match", "why"}
 
 	slug        = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,99}$`)
+	suiteName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,99}$`)
 	nameKey     = regexp.MustCompile(`^[^/=\s]+$`)
 	decimal     = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`)
 	parserError = regexp.MustCompile(`^did not find expected (<document start>|node content|'-' indicator|key|',' or)`)
@@ -51,7 +55,7 @@ type Source struct {
 // Parse reads every source, sorted by name, into one Set. Its error is Problems and holds every
 // problem of every file; the Set is empty then.
 func Parse(sources []Source) (Set, error) {
-	p := &parser{set: Set{Against: "release"}, ids: map[string]Pos{}}
+	p := &parser{set: Set{Against: "release"}, ids: map[string]Pos{}, names: map[string]Pos{}}
 	if len(sources) == 0 {
 		p.problems = append(p.problems, Problem{Text: "no budget files", Help: "add a .yaml file with version: 1 and a list of budgets"})
 	}
@@ -60,6 +64,9 @@ func Parse(sources []Source) (Set, error) {
 	for _, s := range sources {
 		p.set.Files = append(p.set.Files, s.Name)
 		p.file(s)
+	}
+	if len(p.problems) == 0 && len(p.set.Budgets) == 0 {
+		p.problems = append(p.problems, Problem{Pos: p.set.Suites[0].Pos, Text: "no file has budgets", Help: "add a list of budgets, here or in another file: suites alone judge nothing"})
 	}
 	if len(p.problems) > 0 {
 		p.problems.Sort()
@@ -72,6 +79,7 @@ type parser struct {
 	name     string
 	set      Set
 	ids      map[string]Pos
+	names    map[string]Pos // of suites
 	problems Problems
 }
 
@@ -146,22 +154,36 @@ func (p *parser) file(s Source) {
 		}
 		policy = Policy(p.word(dm["on_inconclusive"], "on_inconclusive", string(Block), "block", "warn"))
 	}
-	list := m["budgets"]
-	if list == nil {
+	if m["budgets"] == nil && m["suites"] == nil {
 		p.bad(root, "write a list of budgets", "budgets is missing")
 		return
 	}
-	if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
-		p.bad(list, "write at least one budget as - id: ...", "budgets is not a list with entries")
-		return
-	}
-	for _, n := range list.Content {
+	for _, n := range p.list(m["budgets"], "budgets", "write at least one budget as - id: ...") {
 		if len(p.set.Budgets) >= maxBudgets {
 			p.bad(n, "use wider selectors", "more than %d budgets", maxBudgets)
 			return
 		}
 		p.budget(n, policy)
 	}
+	for _, n := range p.list(m["suites"], "suites", "write at least one suite as - name: ...") {
+		if len(p.set.Suites) >= maxSuites {
+			p.bad(n, "use wider selectors", "more than %d suites", maxSuites)
+			return
+		}
+		p.suite(n)
+	}
+}
+
+// list returns the entries of a list, of which there must be some; nil where there is no list.
+func (p *parser) list(n *yaml.Node, what, help string) []*yaml.Node {
+	if n == nil {
+		return nil
+	}
+	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		p.bad(n, help, "%s is not a list with entries", what)
+		return nil
+	}
+	return n.Content
 }
 
 func (p *parser) syntax(err error, lines int) {
@@ -363,14 +385,65 @@ func (p *parser) budget(n *yaml.Node, policy Policy) {
 		b.ClassPos = p.pos(m["class"])
 	}
 	b.OnInconclusive = Policy(p.word(m["on_inconclusive"], "on_inconclusive", string(policy), "block", "warn"))
-	if m["why"] != nil {
-		// Folded to one line: it is shown in tables.
-		b.Why = strings.Join(strings.Fields(p.text(m["why"], "why")), " ")
-		if utf8.RuneCountInString(b.Why) > maxWhy {
-			p.bad(m["why"], "shorten it", "why is over %d characters", maxWhy)
+	b.Why = p.why(m["why"])
+	p.set.Budgets = append(p.set.Budgets, b)
+}
+
+// why returns a reason folded to one line, since it is shown in tables.
+func (p *parser) why(n *yaml.Node) string {
+	if n == nil {
+		return ""
+	}
+	s := strings.Join(strings.Fields(p.text(n, "why")), " ")
+	if utf8.RuneCountInString(s) > maxWhy {
+		p.bad(n, "shorten it", "why is over %d characters", maxWhy)
+	}
+	return s
+}
+
+func (p *parser) suite(n *yaml.Node) {
+	m := p.mapping(n, "suite", suiteKeys)
+	if m == nil {
+		return
+	}
+	s := Suite{Pos: p.pos(n), Why: p.why(m["why"])}
+	if m["name"] == nil {
+		p.bad(n, "add name: ...", "suite has no name")
+	} else if s.Name = p.text(m["name"], "name"); s.Name != "" {
+		if !suiteName.MatchString(s.Name) {
+			p.bad(m["name"], "use at most 100 of a-z, 0-9 and dash, a letter or digit first", "name %q is no name of a suite", s.Name)
+		}
+		if at, used := p.names[s.Name]; used {
+			p.bad(m["name"], "choose another, or put the selectors together", "suite %s is declared already at %s:%d:%d", s.Name, at.File, at.Line, at.Column)
+		} else {
+			p.names[s.Name] = p.pos(m["name"])
 		}
 	}
-	p.set.Budgets = append(p.set.Budgets, b)
+	if m["match"] == nil {
+		p.bad(n, "add match: [Name/key=value, ...]", "suite has no match")
+	}
+	seen := map[string]bool{}
+	for _, e := range p.list(m["match"], "match", "write selectors as [Name/key=value, ...]") {
+		if len(s.Match) >= maxMatch {
+			p.bad(e, "use wider selectors", "more than %d selectors in a suite", maxMatch)
+			break
+		}
+		text := p.text(e, "match")
+		if text == "" {
+			continue
+		}
+		sel, err := ParseSelector(text)
+		if err != nil {
+			p.bad(e, "write Name/key=value/...", "match: %s", err.Error())
+			continue
+		}
+		if seen[text] {
+			p.bad(e, "keep one", "selector %s stands twice in a suite", text)
+		}
+		seen[text] = true
+		s.Match = append(s.Match, Match{sel, p.pos(e)})
+	}
+	p.set.Suites = append(p.set.Suites, s)
 }
 
 // number splits a leading finite number, zero or more, from its suffix.

@@ -147,6 +147,19 @@ func TestCaps(t *testing.T) {
 		}
 		return []byte(b.String())
 	}
+	suites := func(n, selectors int) []byte {
+		var b strings.Builder
+		b.Write(many(1))
+		b.WriteString("suites:\n")
+		for i := range n {
+			fmt.Fprintf(&b, "  - {name: s%d, match: [A", i)
+			for j := range selectors - 1 {
+				fmt.Fprintf(&b, ", A/n=%d", j)
+			}
+			b.WriteString("]}\n")
+		}
+		return []byte(b.String())
+	}
 	full := append(many(1), bytes.Repeat([]byte("#"), maxBytes-len(many(1)))...)
 	for _, c := range []struct {
 		name string
@@ -155,6 +168,10 @@ func TestCaps(t *testing.T) {
 	}{
 		{"most budgets", many(maxBudgets), ""},
 		{"one budget too many", many(maxBudgets + 1), "a.yaml:5003:5: more than 5000 budgets"},
+		{"most suites", suites(maxSuites, 1), ""},
+		{"one suite too many", suites(maxSuites+1, 1), "a.yaml:505:5: more than 500 suites"},
+		{"most selectors of a suite", suites(1, maxMatch), ""},
+		{"one selector too many", suites(1, maxMatch+1), "more than 1000 selectors in a suite"},
 		{"largest file", full, ""},
 		{"one byte too many", append(full, '\n'), "a.yaml:1:1: file is over 1 MiB"},
 		{"nested lists", []byte(strings.Repeat("[", 9000) + strings.Repeat("]", 9000)), "nested more than 8 deep"},
@@ -219,6 +236,11 @@ func FuzzParse(f *testing.F) {
 		}
 		if len(set.Budgets) == 0 {
 			t.Fatal("accepted without a budget")
+		}
+		for _, s := range set.Suites {
+			if !suiteName.MatchString(s.Name) || len(s.Match) == 0 {
+				t.Fatalf("accepted an unusable suite %+v", s)
+			}
 		}
 		for _, b := range set.Budgets {
 			if b.ID == "" || b.Unit == "" || b.Match.Name == "" || b.MaxRise == nil && b.MaxDrop == nil && b.AtMost == nil && b.AtLeast == nil && b.Scales == nil {

@@ -2,8 +2,11 @@ package budget
 
 import (
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A Selector says which benchmarks a budget is about: a base name and any number of parts that the
@@ -71,6 +74,74 @@ func (s Selector) Match(name string) bool {
 // Fixes reports whether the selector names a value for the key.
 func (s Selector) Fixes(key string) bool {
 	return slices.ContainsFunc(s.Parts, func(p string) bool { return strings.HasPrefix(p, key+"=") })
+}
+
+// Meets reports whether one name could be matched by both selectors: they are of one function and give
+// no key two values.
+func (s Selector) Meets(other Selector) bool {
+	if s.Name != other.Name {
+		return false
+	}
+	for _, p := range s.Parts {
+		key, _, ok := strings.Cut(p, "=")
+		if ok && other.Fixes(key) && !slices.Contains(other.Parts, p) {
+			return false
+		}
+	}
+	return true
+}
+
+// Pattern returns what to add to the pattern ^BenchmarkName$ of go test -bench so that sub-benchmarks
+// that none of the selectors, all of one function, could match do not run. It lets through all that one of
+// them matches, and may let through others: parts may stand in any order, and below the first levels of a
+// name nothing is said. It is empty where nothing can be left out. Of names that have one key twice it
+// goes by each of the two.
+func Pattern(selectors []Selector) string {
+	if len(selectors) == 0 {
+		return ""
+	}
+	levels := len(selectors[0].Parts)
+	var elements []string
+	for _, s := range selectors {
+		// A pattern must not be longer than a name, or the benchmark runs without a result.
+		levels = min(levels, len(s.Parts))
+		elements = append(elements, s.element())
+	}
+	level := "/^(?:" + strings.Join(elements, "|") + ")$"
+	return strings.Repeat(level, levels)
+}
+
+// element is a regular expression for one element of the names that the selector matches: where it has a
+// key of the selector it has its value.
+func (s Selector) element() string {
+	var values, keys []string
+	for _, p := range s.Parts {
+		if key, _, ok := strings.Cut(p, "="); ok {
+			values, keys = append(values, regexp.QuoteMeta(p)), append(keys, key+"=")
+		}
+	}
+	return strings.Join(append(values, without(keys)), "|")
+}
+
+// without is a regular expression for the texts that begin with none of the prefixes.
+func without(prefixes []string) string {
+	next := map[rune][]string{}
+	for _, p := range prefixes {
+		if p == "" {
+			return `[^\x00-\x{10FFFF}]` // nothing
+		}
+		first, size := utf8.DecodeRuneInString(p)
+		next[first] = append(next[first], p[size:])
+	}
+	if len(next) == 0 {
+		return ".*"
+	}
+	others, branches := "", []string{""}
+	for _, r := range slices.Sorted(maps.Keys(next)) {
+		others += fmt.Sprintf(`\x{%X}`, r)
+		branches = append(branches, regexp.QuoteMeta(string(r))+"(?:"+without(next[r])+")")
+	}
+	return strings.Join(append(branches, "[^"+others+"].*"), "|")
 }
 
 // Nearest returns the candidate that word was most likely meant to be, or "" when none is close:

@@ -2,6 +2,7 @@ package budget
 
 import (
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -106,4 +107,136 @@ func TestDistanceNaively(t *testing.T) {
 			t.Fatalf("distance(%q, %q, %d) = %d, want %d", a, b, limit, got, want)
 		}
 	})
+}
+
+func TestSelectorMeets(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"A", "A", true},
+		{"A", "B", false},
+		{"A", "AB", false},
+		{"A/k=1", "A", true},
+		{"A/k=1", "A/k=1/n=2", true},
+		{"A/k=1", "A/k=2", false},
+		{"A/k=1", "A/n=1", true},
+		{"A/k=1/fast", "A/slow", true},
+		{"A/k=1/n=2", "A/n=3", false},
+	} {
+		a, errA := ParseSelector(c.a)
+		b, errB := ParseSelector(c.b)
+		if errA != nil || errB != nil {
+			t.Fatal(errA, errB)
+		}
+		if a.Meets(b) != c.want || b.Meets(a) != c.want {
+			t.Errorf("%s meets %s: %v and %v, want %v", c.a, c.b, a.Meets(b), b.Meets(a), c.want)
+		}
+	}
+}
+
+// Selectors that match one name meet; a suite has what any of its selectors matches.
+func TestSelectorsThatMatchOneNameMeet(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		have := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a=1", "b=1", "c=2", "d", "e=0"}), 0, 5, rapid.ID).Draw(t, "have")
+		name := strings.Join(append([]string{"X"}, have...), "/")
+		draw := func(label string) Selector {
+			parts := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a=1", "a=2", "b=1", "c=2", "d", "e=0"}), 0, 3,
+				func(s string) string { return s[:1] }).Draw(t, label)
+			s, err := ParseSelector(strings.Join(append([]string{"X"}, parts...), "/"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		a, b := draw("a"), draw("b")
+		suite := Suite{Match: []Match{{Selector: a}, {Selector: b}}}
+		if suite.Has(name) != (a.Match(name) || b.Match(name)) {
+			t.Fatalf("a suite of %s and %s on %s: %v", a.Text, b.Text, name, suite.Has(name))
+		}
+		if a.Match(name) && b.Match(name) && !(a.Meets(b) && suite.Meets(b)) {
+			t.Fatalf("%s matches %s and %s, which do not meet", name, a.Text, b.Text)
+		}
+	})
+}
+
+// lets reports whether go test -bench runs the benchmark of this name, with a result, under a pattern of
+// Pattern: element by element, and none may be left over of the pattern.
+func lets(t interface{ Fatal(...any) }, pattern, name string) bool {
+	elems := strings.Split(name, "/")[1:]
+	for i, p := range strings.Split(pattern, "/")[1:] {
+		if i >= len(elems) {
+			return false
+		}
+		re, err := regexp.Compile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !re.MatchString(elems[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func TestPattern(t *testing.T) {
+	for _, c := range []struct{ selectors, yes, no string }{
+		{"A", "A A/ops=1 A/ops=1/net=x", ""},
+		{"A/ops=1", "A/ops=1 A/net=x/ops=2 A/op=2 A/x A/opsops=1", "A A/ops=10 A/ops=2/ops=1 A/ops="},
+		{"A/ops=1/net=x", "A/ops=1/net=x A/net=x/ops=1 A/net=x/o", "A/ops=1 A/ops=1/net=y A/ops=2/net=x"},
+		{"A/ops=1 A/ops=2/net=x", "A/ops=1 A/ops=2/net=x A/ops=2 A/net=y", "A/ops=3"},
+		{"A/ops=1 A", "A/ops=2 A", ""},
+		{"A/fast", "A/fast A/slow A/k=1", "A"},
+		{"A/k.=1+1/ü=ö", "A/k.=1+1/ü=ö A/kx=2/üb", "A/k.=1/ü=ö A/k.=1+1/ü=o"},
+	} {
+		var selectors []Selector
+		for _, text := range strings.Fields(c.selectors) {
+			s, err := ParseSelector(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			selectors = append(selectors, s)
+		}
+		for _, names := range []struct {
+			text string
+			want bool
+		}{{c.yes, true}, {c.no, false}} {
+			for _, name := range strings.Fields(names.text) {
+				if got := lets(t, Pattern(selectors), name); got != names.want {
+					t.Errorf("%s lets %s run: %v, by %s", c.selectors, name, got, Pattern(selectors))
+				}
+			}
+		}
+	}
+	if p := Pattern(nil); p != "" {
+		t.Errorf("no selectors: %s", p)
+	}
+}
+
+// Whatever a selector matches runs.
+func TestPatternLetsAllThatMatch(t *testing.T) {
+	part := rapid.SampledFrom([]string{"a=1", "a=2", "ab=1", "b=1", "c=2", "d", "e=0", "é=1", "a-b=^]", "[x]=1"})
+	key := func(s string) string { k, _, _ := strings.Cut(s, "="); return k }
+	rapid.Check(t, func(t *rapid.T) {
+		var selectors []Selector
+		for range rapid.IntRange(1, 3).Draw(t, "selectors") {
+			s, err := ParseSelector(strings.Join(append([]string{"X"}, rapid.SliceOfNDistinct(part, 0, 3, key).Draw(t, "parts")...), "/"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			selectors = append(selectors, s)
+		}
+		name := strings.Join(append([]string{"X"}, rapid.SliceOfNDistinct(part, 0, 5, key).Draw(t, "name")...), "/")
+		if (Suite{Match: matches(selectors)}).Has(name) && !lets(t, Pattern(selectors), name) {
+			t.Fatalf("%s does not run under %s", name, Pattern(selectors))
+		}
+	})
+}
+
+func matches(selectors []Selector) []Match {
+	var out []Match
+	for _, s := range selectors {
+		out = append(out, Match{Selector: s})
+	}
+	return out
 }

@@ -26,6 +26,9 @@ const (
 	recordedKey  = "recorded"
 )
 
+// outDir is where files go unless a flag says otherwise.
+const outDir = ".perfgate"
+
 func checkCommand(s Streams) *cli.Command {
 	return &cli.Command{
 		Name:  "check",
@@ -33,13 +36,19 @@ func checkCommand(s Streams) *cli.Command {
 		Flags: append([]cli.Flag{
 			budgetsFlag(),
 			&cli.StringFlag{Name: "base", Usage: "compare with git `REF` or with a FILE of benchmark text, whatever the budgets say"},
-			&cli.StringFlag{Name: "out", Value: ".perfgate", Usage: "`DIR` for " + strings.Join([]string{baseFile, headFile, resultFile, reportFile}, ", ")},
+			suiteFlag(),
+			quickFlag(),
+			&cli.StringFlag{Name: "out", Value: outDir, Usage: "`DIR` for " + strings.Join([]string{baseFile, headFile, resultFile, reportFile}, ", ")},
 			allowNoBaseFlag(),
 			checkProfileFlag(),
+			verboseFlag(),
 		}, measureFlags()...),
 		Action: func(c *cli.Context) error {
-			k, err := newChecker(c, s, c.String("out"))
+			k, err := newPairChecker(c, s, c.String("out"))
 			if err != nil {
+				return err
+			}
+			if k.budgets, k.suites, err = readSet(c); err != nil {
 				return err
 			}
 			k.base, k.allowNoBase, k.profiles = c.String("base"), c.Bool("allow-no-base"), c.Bool("profile")
@@ -56,51 +65,79 @@ type checker struct {
 	allowNoBase           bool
 	anyway                bool // what is the same program in both versions is measured all the same
 	profiles              bool // what failed is profiled
+	alone                 bool // head is measured and nothing judged
+	quick                 bool // as few samples as may be judged
 	session               measure.Session
 	budgets               budget.Set
+	suites                []budget.Suite // of the budgets, those asked for; none is all benchmarks
 	found                 *measure.Found
 }
 
-func (k *checker) check(ctx context.Context) error {
-	var err error
-	if k.budgets, err = readBudgets(k.budgetsDir); err != nil {
-		return err
-	}
-	if err := prepareOut(k.out); err != nil {
-		return err
-	}
+// input is what a judgement by the check's budgets rests on.
+func (k *checker) input(base, head *sample.Set, noBase string, allow bool) gate.Input {
+	return judgeInput(k.budgets, k.suites, base, head, noBase, allow)
+}
+
+// A world is what a check measures in.
+type world struct {
+	repo  *measure.Repo
+	head  measure.Version
+	tmp   string // for what is built
+	close func()
+}
+
+// open finds the repository and head. The caller calls close at the end.
+func (k *checker) open(ctx context.Context) (*world, error) {
 	guard := measure.NewGuard()
-	defer guard.Close()
+	w := &world{close: guard.Close}
 	k.session.Exec = measure.System{Guard: guard}
 	tmp, remove, err := guard.TempDir("build")
 	if err != nil {
-		return notJudged(fmt.Errorf("make a directory for the test binaries: %w", err))
+		w.close()
+		return nil, notJudged(fmt.Errorf("make a directory for the test binaries: %w", err))
 	}
-	defer remove()
-
-	repo, err := measure.Open(ctx, k.session.Exec, ".")
-	if err != nil {
-		return notJudged(err)
+	w.tmp, w.close = tmp, func() {
+		remove()
+		guard.Close()
 	}
-	repo.Guard = guard
-	swept, err := measure.Sweep(ctx, repo)
+	if w.repo, err = measure.Open(ctx, k.session.Exec, "."); err != nil {
+		w.close()
+		return nil, notJudged(err)
+	}
+	w.repo.Guard = guard
+	swept, err := measure.Sweep(ctx, w.repo)
 	for _, path := range swept {
 		k.show.line("removed %s, left behind by a check that was killed", path)
 	}
 	if err != nil {
 		k.show.line("%v", err)
 	}
-	head, err := repo.Head(ctx)
-	if err != nil {
-		return notJudged(err)
+	if w.head, err = w.repo.Head(ctx); err != nil {
+		w.close()
+		return nil, notJudged(err)
 	}
-	base, err := k.findBase(ctx, repo, head)
+	return w, nil
+}
+
+func (k *checker) check(ctx context.Context) error {
+	if err := gate.CheckSuites(k.budgets, k.suites); err != nil {
+		return exitError{gate.ExitMisuse, err}
+	}
+	if err := prepareOut(k.out); err != nil {
+		return err
+	}
+	w, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	base, err := k.findBase(ctx, w.repo, w.head)
 	if err != nil {
 		return err
 	}
 	if base.version != nil {
 		k.show.line("base is %s: %s", describe(*base.version), base.version.Why)
-		remove, err := repo.Checkout(ctx, base.version)
+		remove, err := w.repo.Checkout(ctx, base.version)
 		if err != nil {
 			return interruptedOr(ctx, notJudged(err))
 		}
@@ -112,7 +149,7 @@ func (k *checker) check(ctx context.Context) error {
 	} else if base.none != "" {
 		k.show.line("no base: %s", base.none)
 	}
-	texts, err := k.measure(ctx, repo, head, base, tmp)
+	texts, err := k.measure(ctx, w.repo, w.head, base, w.tmp)
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
@@ -154,7 +191,10 @@ func (k *checker) findBase(ctx context.Context, repo *measure.Repo, head measure
 	}
 	if against != "release" && against != "merge-base" {
 		if info, err := os.Stat(against); err == nil && info.Mode().IsRegular() {
-			_, text, err := readSamples(against)
+			set, text, err := readSamples(against)
+			if err == nil {
+				err = baseline(set)
+			}
 			return baseSource{text: text, name: against}, err
 		}
 	}
@@ -170,6 +210,14 @@ func (k *checker) findBase(ctx context.Context, repo *measure.Repo, head measure
 		return baseSource{}, misuse("--base %s is no file, and %s", k.base, none.Text)
 	}
 	return k.recorded(none.Text)
+}
+
+// baseline refuses a file that serves as none, before anything is measured to compare with it.
+func baseline(set *sample.Set) error {
+	if err := gate.CheckBase(set, nil); err != nil {
+		return exitError{gate.ExitMisuse, err}
+	}
+	return nil
 }
 
 // recorded returns the baseline file beside the budgets, if there is one.
@@ -189,6 +237,13 @@ func (k *checker) recorded(why string) (baseSource, error) {
 	first := []byte("# perfgate-samples: " + sample.Format + "\n")
 	if !bytes.HasPrefix(data, first) {
 		return baseSource{}, misuse("%s does not begin with %q; record it from the %s of a check", name, bytes.TrimSpace(first), headFile)
+	}
+	set, err := parseSamples(name, data)
+	if err != nil {
+		return baseSource{}, err
+	}
+	if err := baseline(set); err != nil {
+		return baseSource{}, err
 	}
 	// The samples say themselves that they serve exact units only, so that judging them again from
 	// the file gives the same verdicts.
@@ -251,10 +306,8 @@ func (k *checker) measure(ctx context.Context, repo *measure.Repo, headVersion m
 			return out, exitError{gate.ExitMisuse, err}
 		}
 	}
-	wanted := slices.DeleteFunc(all, func(name string) bool {
-		return !slices.ContainsFunc(k.budgets.Budgets, func(b budget.Budget) bool { return "Benchmark"+b.Match.Name == name })
-	})
-	k.session.Progress = k.show.progress
+	wanted := slices.DeleteFunc(all, func(name string) bool { return !k.runs(strings.TrimPrefix(name, "Benchmark")) })
+	k.session.Progress, k.session.Narrow = k.show.progress, k.narrow(wanted)
 	found, err := b.find(wanted)
 	if err != nil {
 		return out, err
@@ -305,7 +358,7 @@ func (k *checker) movedTogether(t texts) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r, err := judge(k.budgets, base, head, t.none, k.allowNoBase)
+	r, err := judge(k.input(base, head, t.none, k.allowNoBase))
 	if err != nil || r.Shift == nil || r.Counts.Fail == 0 {
 		return "", err
 	}
@@ -324,7 +377,7 @@ func (k *checker) ask(_ measure.Item, base, head *measure.Recording) measure.Nee
 			return measure.Pairs
 		}
 	}
-	switch gate.Pending(gate.Input{Budgets: k.budgets, Base: sets[0], Head: sets[1]}) {
+	switch gate.Pending(k.input(sets[0], sets[1], "", true)) {
 	case gate.More:
 		return measure.Pairs
 	case gate.Layouts:
@@ -357,6 +410,66 @@ func functions(arms ...*measure.Arm) []string {
 	return out
 }
 
+// has reports whether one of the suites has the benchmark.
+func has(suites []budget.Suite, name string) bool {
+	return slices.ContainsFunc(suites, func(s budget.Suite) bool { return s.Has(name) })
+}
+
+// unbudgeted are the suites whose benchmarks are run also where no budget selects them.
+func (k *checker) unbudgeted() []budget.Suite {
+	if k.alone && len(k.suites) == 0 {
+		return k.budgets.Suites
+	}
+	return k.suites
+}
+
+// runs reports whether a benchmark function, named without the word Benchmark, is run.
+func (k *checker) runs(function string) bool {
+	is := func(sel budget.Selector) bool { return sel.Name == function }
+	return slices.ContainsFunc(k.unbudgeted(), func(s budget.Suite) bool {
+		return slices.ContainsFunc(s.Match, func(m budget.Match) bool { return is(m.Selector) })
+	}) || len(k.suites) == 0 && slices.ContainsFunc(k.budgets.Budgets, func(b budget.Budget) bool { return is(b.Match) })
+}
+
+// narrow returns the patterns by which the functions run where suites are asked for: their selectors and
+// those of growth, which is judged of all its sizes or not at all.
+func (k *checker) narrow(functions []string) map[string]string {
+	out := map[string]string{}
+	for _, f := range functions {
+		var selectors []budget.Selector
+		for _, s := range k.suites {
+			for _, m := range s.Match {
+				selectors = append(selectors, m.Selector)
+			}
+		}
+		for _, b := range k.budgets.Budgets {
+			if b.Scales != nil && slices.ContainsFunc(k.suites, func(s budget.Suite) bool { return s.Meets(b.Match) }) {
+				selectors = append(selectors, b.Match)
+			}
+		}
+		selectors = slices.DeleteFunc(selectors, func(s budget.Selector) bool { return "Benchmark"+s.Name != f })
+		if p := budget.Pattern(selectors); p != "" {
+			out[f] = p
+		}
+	}
+	return out
+}
+
+// lint finds the mistakes of budgets and suites that the first run shows.
+func (k *checker) lint(in gate.Input) error {
+	err := error(nil)
+	if k.alone {
+		err = gate.Lint(in)
+	} else if _, err = judge(in); err == nil && len(k.suites) == 0 {
+		err = gate.CheckSelectors(in)
+	}
+	var told exitError
+	if err != nil && !errors.As(err, &told) {
+		err = exitError{gate.ExitMisuse, err}
+	}
+	return err
+}
+
 // items says how each benchmark is to be measured: by what its budgets want to know. It judges the
 // first run for errors of the budgets, since these should not take minutes to show.
 func (k *checker) items(found *measure.Found, t texts) ([]measure.Item, error) {
@@ -379,17 +492,24 @@ func (k *checker) items(found *measure.Found, t texts) ([]measure.Item, error) {
 			return nil, err
 		}
 	}
-	if _, err := judge(k.budgets, base, head, t.none, true); err != nil {
+	in := k.input(base, head, t.none, true)
+	if err := k.lint(in); err != nil {
 		return nil, err
 	}
-	k.session.Comparisons = gate.Comparisons(gate.Input{Budgets: k.budgets, Base: base, Head: head})
+	k.session.Comparisons = gate.Comparisons(in)
 	same := identical(k.session.Base, k.session.Head)
 	var items []measure.Item
 	for _, it := range found.Items {
 		name := sample.StripProcs(strings.TrimPrefix(it.Name, "Benchmark") + "-1")
-		matched := false
+		asked, matched := len(k.suites) == 0 || has(k.suites, name), false
 		for _, b := range k.budgets.Budgets {
 			if !b.Match.Match(name) {
+				continue
+			}
+			if !asked {
+				// A growth over sizes of which not all are asked for is left out: it has to be seen that there
+				// are others.
+				matched, it.Seen = matched || b.Scales != nil, true
 				continue
 			}
 			matched = true
@@ -403,6 +523,13 @@ func (k *checker) items(found *measure.Found, t texts) ([]measure.Item, error) {
 				it.Wall = it.Wall || !slices.Contains([]string{"sec/op", "B/s", "B/op", "allocs/op"}, b.Unit)
 			}
 			it.Alone = it.Alone || b.AtMost != nil || b.AtLeast != nil || b.Scales != nil
+		}
+		if !matched && asked && has(k.unbudgeted(), name) {
+			// To check is to judge, so that it is enough that it runs; else somebody wants its values.
+			matched, it.Alone, it.Seen = true, k.alone, !k.alone
+		}
+		if k.quick && !it.Pairs && !it.Alone {
+			it.Seen = true
 		}
 		if matched {
 			items = append(items, it)
@@ -438,7 +565,7 @@ func (k *checker) judge(t texts, examine func(gate.Result) (bottleneck.Report, e
 			return err
 		}
 	}
-	result, err := judge(k.budgets, base, head, t.none, k.allowNoBase)
+	result, err := judge(k.input(base, head, t.none, k.allowNoBase))
 	if err != nil {
 		return err
 	}

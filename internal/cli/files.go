@@ -213,6 +213,19 @@ const (
 // prepareOut makes the output directory and takes away the files of an earlier check: what lies
 // there afterwards belongs to this one.
 func prepareOut(dir string) error {
+	if err := makeOut(dir); err != nil {
+		return err
+	}
+	for _, name := range []string{baseFile, headFile, resultFile, reportFile, profileFile} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return misuse("clear the output directory: %w", err)
+		}
+	}
+	return nil
+}
+
+// makeOut makes a directory for output, unless it is there.
+func makeOut(dir string) error {
 	made := false
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		made = true
@@ -224,11 +237,6 @@ func prepareOut(dir string) error {
 		// Or the next check would find a work tree with files that git does not know.
 		if err := writeFile(filepath.Join(dir, ".gitignore"), []byte("*\n")); err != nil {
 			return misuse("make the output directory: %w", err)
-		}
-	}
-	for _, name := range []string{baseFile, headFile, resultFile, reportFile, profileFile} {
-		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return misuse("clear the output directory: %w", err)
 		}
 	}
 	return nil

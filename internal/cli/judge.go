@@ -25,6 +25,7 @@ func judgeCommand(s Streams) *cli.Command {
 		Usage: "judge two files of Go benchmark text against the budgets; nothing is measured",
 		Flags: []cli.Flag{
 			budgetsFlag(),
+			suiteFlag(),
 			&cli.StringFlag{Name: "base", Usage: "`FILE` of benchmark text of the version compared with"},
 			&cli.StringFlag{Name: "head", Usage: "`FILE` of benchmark text of the version judged (required)"},
 			&cli.StringFlag{Name: "out", Usage: "write the result to `FILE` and the verdicts to stdout, instead of the result to stdout"},
@@ -34,7 +35,7 @@ func judgeCommand(s Streams) *cli.Command {
 			if err := required(c, "head"); err != nil {
 				return err
 			}
-			set, err := readBudgets(c.String("budgets"))
+			set, suites, err := readSet(c)
 			if err != nil {
 				return err
 			}
@@ -46,7 +47,7 @@ func judgeCommand(s Streams) *cli.Command {
 			if base != nil {
 				noBase = ""
 			}
-			result, err := judge(set, base, head, noBase, c.Bool("allow-no-base"))
+			result, err := judge(judgeInput(set, suites, base, head, noBase, c.Bool("allow-no-base")))
 			if err != nil {
 				return err
 			}
@@ -56,16 +57,16 @@ func judgeCommand(s Streams) *cli.Command {
 }
 
 // judge calls the gate and sorts its errors into exit codes.
-func judge(set budget.Set, base, head *sample.Set, noBase string, allow bool) (gate.Result, error) {
-	result, err := gate.Judge(judgeInput(set, base, head, noBase, allow))
+func judge(in gate.Input) (gate.Result, error) {
+	result, err := gate.Judge(in)
 	if err != nil {
 		return result, exitError{gate.ExitMisuse, err}
 	}
 	return result, nil
 }
 
-func judgeInput(set budget.Set, base, head *sample.Set, noBase string, allow bool) gate.Input {
-	in := gate.Input{Budgets: set, Head: head, Base: base, NoBase: noBase, AllowNoBase: allow}
+func judgeInput(set budget.Set, suites []budget.Suite, base, head *sample.Set, noBase string, allow bool) gate.Input {
+	in := gate.Input{Budgets: set, Suites: suites, Head: head, Base: base, NoBase: noBase, AllowNoBase: allow}
 	if base != nil && base.Provenance[recordedKey] != "" {
 		in.Recorded, in.NoBase = true, base.Provenance[recordedKey]
 	}

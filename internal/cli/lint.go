@@ -33,8 +33,8 @@ func lintCommand(s Streams) *cli.Command {
 				if err != nil {
 					return err
 				}
-				if _, err := judge(set, nil, head, "lint compares nothing", true); err != nil {
-					return err
+				if err := gate.Lint(judgeInput(set, nil, nil, head, "lint compares nothing", true)); err != nil {
+					return exitError{gate.ExitMisuse, err}
 				}
 				checked = "names, units and directions against " + c.String("samples")
 			case !c.Bool("no-build"):
@@ -62,7 +62,11 @@ func lintCommand(s Streams) *cli.Command {
 				}
 				checked = "that the benchmark functions exist; name parts and units need lint --samples"
 			}
-			fmt.Fprintf(s.Err, "%d budgets in %d files are valid; checked %s\n", len(set.Budgets), len(set.Files), checked)
+			suites := ""
+			if n := len(set.Suites); n > 0 {
+				suites = fmt.Sprintf(" and %d suites", n)
+			}
+			fmt.Fprintf(s.Err, "%d budgets%s in %d files are valid; checked %s\n", len(set.Budgets), suites, len(set.Files), checked)
 			return nil
 		},
 	}

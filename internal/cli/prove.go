@@ -26,6 +26,7 @@ func proveCommand(s Streams) *cli.Command {
 		Usage: "plant regressions into copies of measured samples and show of every budget that it can go red",
 		Flags: append([]cli.Flag{
 			budgetsFlag(),
+			suiteFlag(),
 			&cli.BoolFlag{Name: "measure", Usage: "measure now, into the directory --samples, as check does"},
 			&cli.StringFlag{Name: "samples", Value: ".perfgate", Usage: "`DIR` in which perfgate check left " + baseFile + " and " + headFile},
 			&cli.StringFlag{Name: "base", Usage: "`FILE` of benchmark text of base, with --head instead of --samples"},
@@ -33,12 +34,12 @@ func proveCommand(s Streams) *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "write the proof as JSON to stdout, and the table to stderr"},
 		}, measureFlags()...),
 		Action: func(c *cli.Context) error {
-			set, err := readBudgets(c.String("budgets"))
+			set, suites, err := readSet(c)
 			if err != nil {
 				return err
 			}
 			if c.Bool("measure") {
-				if err := measureNow(c, s); err != nil {
+				if err := measureNow(c, s, set, suites); err != nil {
 					return err
 				}
 			}
@@ -46,22 +47,22 @@ func proveCommand(s Streams) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return proveBudgets(s, set, base, head, c.Uint64("seed"), c.Bool("json"))
+			return proveBudgets(s, judgeInput(set, suites, base, head, "", false), c.Uint64("seed"), c.Bool("json"))
 		},
 	}
 }
 
 // measureNow does what check does but judge: what its verdict would be does not matter, nor that both
 // versions may be the same program, which shows the noise as well.
-func measureNow(c *cli.Context, s Streams) error {
+func measureNow(c *cli.Context, s Streams, set budget.Set, suites []budget.Suite) error {
 	if c.String("base") != "" || c.String("head") != "" {
 		return misuse("prove --measure measures both versions: leave --base and --head out")
 	}
-	k, err := newChecker(c, Streams{Out: io.Discard, Err: s.Err, Terminal: s.Terminal}, c.String("samples"))
+	k, err := newPairChecker(c, Streams{Out: io.Discard, Err: s.Err, Terminal: s.Terminal}, c.String("samples"))
 	if err != nil {
 		return err
 	}
-	k.anyway = true
+	k.budgets, k.suites, k.anyway = set, suites, true
 	var e exitError
 	if err := k.check(c.Context); err != nil && !(errors.As(err, &e) && e.err == nil) {
 		return err
@@ -96,8 +97,8 @@ func readBoth(c *cli.Context) (base, head *sample.Set, err error) {
 }
 
 // proveBudgets proves the budgets on two sets of samples, prints the proof and returns the exit code.
-func proveBudgets(s Streams, set budget.Set, base, head *sample.Set, seed uint64, asJSON bool) error {
-	proof, err := prove.Prove(judgeInput(set, base, head, "", false), seed)
+func proveBudgets(s Streams, in gate.Input, seed uint64, asJSON bool) error {
+	proof, err := prove.Prove(in, seed)
 	var problems budget.Problems
 	switch {
 	case errors.As(err, &problems):

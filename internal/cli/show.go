@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"io"
+	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -103,4 +105,35 @@ func seconds(d time.Duration) string {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
 	return fmt.Sprintf("%.0f s", d.Seconds())
+}
+
+// Write writes whole lines of a log, past a line that is being rewritten.
+func (p *show) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	return p.w.Write(b)
+}
+
+// maxLogged bounds the values of one line of the log, in bytes: a function may have many benchmarks.
+const maxLogged = 2000
+
+// logger returns what logs a run: the keys of a line are always stage, benchmark, arm, pair, seconds and
+// values, in this order, and error after those where it failed.
+func (p *show) logger() func(measure.Run) {
+	log := slog.New(slog.NewTextHandler(p, nil))
+	return func(r measure.Run) {
+		values := r.Values
+		if len(values) > maxLogged {
+			values = strings.ToValidUTF8(values[:maxLogged], "") + " ..."
+		}
+		args := []any{
+			"stage", r.Stage, "benchmark", r.Benchmark, "arm", r.Arm, "pair", r.Pair,
+			"seconds", math.Round(1000*r.Took.Seconds()) / 1000, "values", values,
+		}
+		if r.Err != nil {
+			args = append(args, "error", r.Err)
+		}
+		log.Info("run", args...)
+	}
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -27,5 +29,21 @@ func TestProgressWithoutTerminal(t *testing.T) {
 		"measure: 310 runs in 140 s\n"
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+}
+
+// A run is one line of the log, with the same keys in the same order, whatever line stands on the terminal.
+func TestLogOfRuns(t *testing.T) {
+	var b strings.Builder
+	p := newShow(Streams{Err: &b, Terminal: true})
+	log := p.logger()
+	log(measure.Run{Stage: "pairs", Benchmark: "Sync/ops=10", Arm: "base", Pair: 3, Took: 1234567 * time.Microsecond, Values: "100 5 ns/op"})
+	p.stage("build head")
+	log(measure.Run{Stage: "alone", Benchmark: "Sum", Arm: "head", Values: strings.Repeat("x", maxLogged+1), Err: errors.New("exit status 2")})
+	got := regexp.MustCompile(`time=\S+`).ReplaceAllString(b.String(), "time=T")
+	want := "time=T level=INFO msg=run stage=pairs benchmark=\"Sync/ops=10\" arm=base pair=3 seconds=1.235 values=\"100 5 ns/op\"\n" +
+		"build head ...\r\x1b[Ktime=T level=INFO msg=run stage=alone benchmark=Sum arm=head pair=0 seconds=0 values=\"" + strings.Repeat("x", maxLogged) + " ...\" error=\"exit status 2\"\n"
+	if got != want {
+		t.Errorf("got\n%q, want\n%q", got, want)
 	}
 }

@@ -14,6 +14,9 @@ import (
 func (j *judge) cases(b *budget.Budget) []*testcase {
 	keys := j.matching(b.Match)
 	if len(keys) == 0 {
+		if j.outside(b) {
+			return nil
+		}
 		if c := j.unmatched(b); c != nil {
 			return []*testcase{c}
 		}
@@ -23,7 +26,7 @@ func (j *judge) cases(b *budget.Budget) []*testcase {
 		return nil
 	}
 	if b.Scales != nil {
-		cs := j.scaleGroups(b, keys)
+		cs := j.whole(j.scaleGroups(b, j.everywhere(b.Match)))
 		if !hasPlainLimits(b) {
 			return cs
 		}
@@ -143,15 +146,17 @@ func (c *catalog) matching(sel budget.Selector) []sample.Key {
 	return keys
 }
 
-// matching returns the benchmarks of either side that the selector matches, measured or failed, in
-// natural order.
+// matching returns the benchmarks of either side that are asked for and that the selector matches,
+// measured or failed, in natural order.
 func (j *judge) matching(sel budget.Selector) []sample.Key {
-	if j.catalog == nil {
-		j.catalog = newCatalog(j.in)
-	}
-	keys := j.catalog.matching(sel)
+	return slices.DeleteFunc(j.everywhere(sel), func(k sample.Key) bool { return !j.wanted(k.Name) })
+}
+
+// everywhere is matching without regard to what is asked for.
+func (j *judge) everywhere(sel budget.Selector) []sample.Key {
+	keys := j.known().matching(sel)
 	// A benchmark that failed before its first line is declared too.
-	for _, name := range j.catalog.failed[sel.Name] {
+	for _, name := range j.known().failed[sel.Name] {
 		if sel.Match(name) && !slices.ContainsFunc(keys, func(k sample.Key) bool { return within(k.Name, name) }) {
 			keys = append(keys, sample.Key{Name: name})
 		}
@@ -182,6 +187,12 @@ func (j *judge) unmatched(b *budget.Budget) *testcase {
 		}
 		return c
 	}
+	j.errs = append(j.errs, j.matchesNothing(b.Match, b.MatchPos, "budget "+b.ID))
+	return nil
+}
+
+// matchesNothing is the problem of a selector that no benchmark has.
+func (j *judge) matchesNothing(sel budget.Selector, pos budget.Pos, of string) budget.Problem {
 	var names, heads []string
 	for _, s := range []*sample.Set{j.in.Head, j.in.Base} {
 		if s == nil {
@@ -194,18 +205,17 @@ func (j *judge) unmatched(b *budget.Budget) *testcase {
 		}
 	}
 	p := budget.Problem{
-		Pos:  b.MatchPos,
-		Text: fmt.Sprintf("match %q of budget %s matches no benchmark", b.Match.Text, b.ID),
-		Near: budget.Nearest(b.Match.Text, names),
-		Help: "write the name of a benchmark of the suite, or delete the budget with the benchmark",
+		Pos:  pos,
+		Text: fmt.Sprintf("match %q of %s matches no benchmark", sel.Text, of),
+		Near: budget.Nearest(sel.Text, names),
+		Help: matchHelp(of),
 	}
-	if slices.Contains(heads, b.Match.Name) {
-		p.Help = fmt.Sprintf("%s exists, but not with these parts; leave a part out to match any value of it", b.Match.Name)
-	} else if near := budget.Nearest(b.Match.Name, heads); near != "" {
+	if slices.Contains(heads, sel.Name) {
+		p.Help = fmt.Sprintf("%s exists, but not with these parts; leave a part out to match any value of it", sel.Name)
+	} else if near := budget.Nearest(sel.Name, heads); near != "" {
 		p.Near = near
 	}
-	j.errs = append(j.errs, p)
-	return nil
+	return p
 }
 
 func broken(s *sample.Set) bool {

@@ -34,6 +34,9 @@ type Input struct {
 	// serves for exact units, which are the same on every machine, and for nothing else. NoBase is
 	// then set too.
 	Recorded bool
+	// Suites are the suites of Budgets to which the judgement is restricted: budgets that select no
+	// benchmark of one are left out, and so are the other benchmarks of the rest. None is no restriction.
+	Suites []budget.Suite
 	// AllowNoBase keeps what could not be compared for want of a base from blocking. It does not
 	// excuse a benchmark that head lacks.
 	AllowNoBase bool
@@ -41,13 +44,17 @@ type Input struct {
 
 // Judge returns the verdict of every budget on every benchmark that its selector matches in base or
 // head. The error, a budget.Problems, is one of the budgets: a selector or unit that nothing has, a
-// contradiction with what the suite says of a unit. Bad samples are no error but verdicts.
+// contradiction with what the suite says of a unit, a suite that selects nothing; or the base is that
+// of a quick run. Bad samples are no error but verdicts.
 func Judge(in Input) (Result, error) {
 	if in.Head == nil {
 		in.Head = &sample.Set{File: "nothing"}
 	}
 	if in.Base == nil && in.NoBase == "" {
 		in.NoBase = "none was given; name one with --base"
+	}
+	if err := CheckBase(in.Base, in.Head); err != nil {
+		return Result{}, err
 	}
 	j := judge{in: in}
 	j.inspect("head", in.Head)
@@ -58,9 +65,9 @@ func Judge(in Input) (Result, error) {
 	for i := range in.Budgets.Budgets {
 		cases = append(cases, j.cases(&in.Budgets.Budgets[i])...)
 	}
-	if len(j.errs) > 0 {
-		j.errs.Sort()
-		return Result{}, j.errs
+	selected := j.selected(cases)
+	if err := j.mistakes(); err != nil {
+		return Result{}, err
 	}
 	j.uncovered(cases)
 	j.prepare(comparisons(cases))
@@ -68,7 +75,9 @@ func Judge(in Input) (Result, error) {
 		j.decide(c)
 	}
 	j.findShift(cases)
-	return j.result(cases), nil
+	r := j.result(cases)
+	r.Selected, r.Confidence = selected, in.Head.Confidence
+	return r, nil
 }
 
 // A judge carries the state of one judgement.
@@ -127,9 +136,13 @@ func (j *judge) uncovered(cases []*testcase) {
 			add(m.key.Name)
 		}
 	}
+	covers := "covers"
+	if len(j.in.Suites) > 0 {
+		covers = "judged here covers"
+	}
 	for _, f := range j.in.Head.Failures {
 		if f.Name != "" && !about[f.Name] {
-			j.problem(fmt.Sprintf("head: %s:%d: %s failed, which no budget covers: %s", j.in.Head.File, f.Line, f.Name, firstLine(f.Text)))
+			j.problem(fmt.Sprintf("head: %s:%d: %s failed, which no budget %s: %s", j.in.Head.File, f.Line, f.Name, covers, firstLine(f.Text)))
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/perfgate/perfgate/internal/budget"
 )
 
-// CheckNames reports the budgets whose benchmark function is not among functions, which have the
-// word Benchmark: a mistake that can be told before anything is measured. The error is
+// CheckNames reports the budgets and the selectors of suites whose benchmark function is not among
+// functions, which have the word Benchmark: a mistake that can be told before anything is measured. The error is
 // budget.Problems.
 func CheckNames(set budget.Set, functions []string) error {
 	names := make([]string, len(functions))
@@ -18,23 +18,40 @@ func CheckNames(set budget.Set, functions []string) error {
 	}
 	slices.Sort(names)
 	var problems budget.Problems
-	for _, b := range set.Budgets {
-		if slices.Contains(names, b.Match.Name) {
-			continue
+	check := func(sel budget.Selector, pos budget.Pos, of string) {
+		if slices.Contains(names, sel.Name) {
+			return
 		}
 		p := budget.Problem{
-			Pos:  b.MatchPos,
-			Text: fmt.Sprintf("match %q of budget %s matches no benchmark", b.Match.Text, b.ID),
-			Near: budget.Nearest(b.Match.Name, names),
-			Help: "write the name of a benchmark of the suite, or delete the budget with the benchmark",
+			Pos:  pos,
+			Text: fmt.Sprintf("match %q of %s matches no benchmark", sel.Text, of),
+			Near: budget.Nearest(sel.Name, names),
+			Help: matchHelp(of),
 		}
 		if len(names) == 0 {
 			p.Help = "the suite has no benchmarks at all: is `suite:` right?"
 		}
 		problems = append(problems, p)
 	}
+	for _, b := range set.Budgets {
+		check(b.Match, b.MatchPos, "budget "+b.ID)
+	}
+	for _, s := range set.Suites {
+		for _, m := range s.Match {
+			check(m.Selector, m.Pos, "suite "+s.Name)
+		}
+	}
 	if len(problems) > 0 {
+		problems.Sort()
 		return problems
 	}
 	return nil
+}
+
+// matchHelp is the way out where a selector of a budget or suite matches nothing.
+func matchHelp(of string) string {
+	if strings.HasPrefix(of, "suite ") {
+		return "write the name of a benchmark of `suite:`, or delete the selector with the benchmark"
+	}
+	return "write the name of a benchmark of the suite, or delete the budget with the benchmark"
 }

@@ -22,6 +22,11 @@ type Result struct {
 	// Outcome is the exit code in a word: pass, fail or not judged.
 	Outcome string `json:"outcome"`
 	Counts  Counts `json:"counts"`
+	// Selected says which part of the budgets was judged; nil where all were.
+	Selected *Selected `json:"selected,omitempty"`
+	// Confidence is what the samples of head say of themselves where they are too few to be believed as
+	// usual: "low (quick)". The verdicts rest on the same rules all the same.
+	Confidence string `json:"confidence,omitempty"`
 	// Problems says, one sentence each, what kept the check from a clean answer beyond single
 	// verdicts: no base, a crashed binary, a damaged file. Empty on a clean run.
 	Problems []string `json:"problems"`
@@ -29,6 +34,13 @@ type Result struct {
 	Shift    *Shift    `json:"shift,omitempty"`
 	Compared Compared  `json:"compared"`
 	Verdicts []Verdict `json:"verdicts"`
+}
+
+// A Selected is the part of the budgets that was asked for by names of suites.
+type Selected struct {
+	Suites  []string `json:"suites"`
+	Judged  int      `json:"judged"`  // budgets with at least one verdict
+	Budgets int      `json:"budgets"` // all that there are
 }
 
 // A Shift is a change that most benchmarks have in common: it tells of the machine, the toolchain or

@@ -9,7 +9,10 @@ import (
 
 // minPairs is the smallest number of pairs, or of unpaired measurements on each side, from which
 // anything noisy may be judged.
-const minPairs = 4
+const minPairs = MinRuns
+
+// MinRuns is the smallest number of measurements of a unit that varies from which anything is judged.
+const MinRuns = 4
 
 // seFloor keeps a sample that happens to repeat exactly from claiming infinite precision, in units
 // of the logarithm of a ratio: 0.01 %.

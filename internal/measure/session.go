@@ -35,6 +35,9 @@ type Session struct {
 	Relinks int
 	// AloneRuns is how often head is run alone for limits on values; 0 is 24.
 	AloneRuns int
+	// Confidence is written into both recordings as the file configuration key perfgate-confidence, which
+	// whoever judges them heeds: "low (quick)". Empty is none.
+	Confidence string
 	// Target is the time that one process of a pair measures for. Where it is not many of the
 	// scheduler's slices these show; longer only costs time.
 	Target time.Duration
@@ -52,9 +55,16 @@ type Session struct {
 	Comparisons int
 	// Environment adds to the provenance of both, such as the runner's image.
 	Environment [][2]string
+	// Narrow adds to the pattern by which Find runs a function, so that not all sub-benchmarks of it run:
+	// by the function's name, with the word Benchmark. What shows nothing under its pattern runs whole.
+	Narrow map[string]string
 	// Progress is told what runs; it may be nil. It is called from one goroutine at a time.
 	Progress func(Progress)
+	// Ran is told of every process that ran a benchmark; it may be nil. It is called from one goroutine
+	// at a time, in the order in which processes end.
+	Ran func(Run)
 
+	ranMu    sync.Mutex
 	id       string
 	stopped  string // why measuring ended before its end
 	repeated string // why it is done again
@@ -82,6 +92,22 @@ type Progress struct {
 	What        string // the benchmark whose measuring ended last
 }
 
+// A Run is one process that ran a benchmark, or in the stage find all of one function.
+type Run struct {
+	// Stage is the step of measuring: find, exact, calibrate, alone, adapt, pairs or layouts.
+	Stage     string
+	Benchmark string // with its parts, without the word Benchmark
+	Arm       string // base or head
+	Pair      int    // from 1; 0 where it has no partner
+	// Took is how long the process was there.
+	Took time.Duration
+	// Values are the result lines: iterations, then each value with its unit. With several lines each
+	// begins with its name, and "; " stands between them.
+	Values string
+	// Err says how it failed; nil when it ended well.
+	Err error
+}
+
 // An Item is one benchmark to measure, with its parts: BenchmarkSync/ops=100.
 type Item struct {
 	Package string
@@ -95,6 +121,9 @@ type Item struct {
 	// as a percentile: two pairs run before those that are kept, to find the iteration counts with which
 	// both versions finish together, and are dropped by plan, whatever they show.
 	Wall bool
+	// Seen says that it is only wanted that the benchmark is there: its first run is kept, and it is not
+	// measured further, whatever else is said.
+	Seen bool
 	// Allocs says that limits on the change concern allocations.
 	Allocs bool
 	// Waiting says that the benchmark waits for something other than a processor. Sharing one would
@@ -175,8 +204,14 @@ func (s *Session) Find(ctx context.Context, functions []string) (*Found, error) 
 	defer cancel()
 	p := s.progress("find", len(tasks))
 	if err := each(ctx, s.workers(), tasks, func(t *task, cpus []int) {
-		t.out = s.run(ctx, s.arms()[t.arm].binary(t.pkg, t.function), cpus, max(s.Procs, 1), "^"+t.function+"$", "1x")
-		p.ran(1)
+		for _, narrow := range []string{s.Narrow[t.function], ""} {
+			t.out = s.run(ctx, s.arms()[t.arm].binary(t.pkg, t.function), cpus, max(s.Procs, 1), "^"+t.function+"$"+narrow, "1x")
+			s.tell(Run{Stage: "find", Benchmark: t.function, Arm: armNames[t.arm]}, t.out, max(s.Procs, 1))
+			p.ran(1)
+			if narrow == "" || t.out.Err != nil || len(new(Recording).read(t.out.Stdout, t.pkg, max(s.Procs, 1), of(t.function))) > 0 {
+				break
+			}
+		}
 		p.done(t.function)
 	}); err != nil {
 		return nil, err
@@ -191,9 +226,7 @@ func (s *Session) Find(ctx context.Context, functions []string) (*Found, error) 
 	broken := [2]map[Item]Failure{{}, {}} // by function
 	seen := map[Item]bool{}
 	for _, t := range tasks {
-		lines := recs[t.arm].read(t.out.Stdout, t.pkg, max(s.Procs, 1), func(name string) bool {
-			return name == t.function || strings.HasPrefix(name, t.function+"/")
-		})
+		lines := recs[t.arm].read(t.out.Stdout, t.pkg, max(s.Procs, 1), of(t.function))
 		for _, l := range lines {
 			l.pair = 1
 			it := Item{Package: t.pkg, Name: l.name}
@@ -228,6 +261,11 @@ func (s *Session) Find(ctx context.Context, functions []string) (*Found, error) 
 	return found, nil
 }
 
+// of reports of a benchmark whether it is in the function.
+func of(function string) func(name string) bool {
+	return func(name string) bool { return name == function || strings.HasPrefix(name, function+"/") }
+}
+
 // retry runs alone what an arm did not reach since the function broke off in an earlier part.
 func (s *Session) retry(ctx context.Context, found *Found, recs []*Recording, broken [2]map[Item]Failure) error {
 	for i, arm := range s.arms() {
@@ -250,6 +288,7 @@ func (s *Session) retry(ctx context.Context, found *Found, recs []*Recording, br
 					}
 					retried++
 					out := s.run(ctx, &b, s.workers()[0], max(s.Procs, 1), pattern(it.Name), "1x")
+					s.tell(Run{Stage: "find", Benchmark: it.Name, Arm: armNames[i]}, out, max(s.Procs, 1))
 					if err := ctx.Err(); err != nil {
 						return context.Cause(ctx)
 					}
@@ -287,6 +326,35 @@ func (s *Session) run(ctx context.Context, b *Binary, cpus []int, procs int, ben
 		// The testing package's own time limit does not cover benchmarks.
 		Limit: s.Limit,
 	})
+}
+
+var armNames = [2]string{"base", "head"}
+
+// tell hands r on, with the results that its process printed of the benchmark. It ran with procs Go
+// processors.
+func (s *Session) tell(r Run, out Output, procs int) {
+	if s.Ran == nil {
+		return
+	}
+	var lines []line
+	for _, text := range strings.Split(string(out.Stdout), "\n") {
+		if l, ok := parseLine(strings.TrimRight(text, "\r"), procs); ok && (l.name == r.Benchmark || strings.HasPrefix(l.name, r.Benchmark+"/")) {
+			lines = append(lines, l)
+		}
+	}
+	var values []string
+	for _, l := range lines {
+		f := strings.Fields(l.text)
+		if len(lines) == 1 {
+			f = f[1:]
+		}
+		values = append(values, strings.TrimPrefix(strings.Join(f, " "), "Benchmark"))
+	}
+	r.Benchmark = strings.TrimPrefix(r.Benchmark, "Benchmark")
+	r.Took, r.Values, r.Err = out.Took, strings.Join(values, "; "), out.Err
+	s.ranMu.Lock()
+	defer s.ranMu.Unlock()
+	s.Ran(r)
 }
 
 // functionOf returns the benchmark function of a benchmark's name.
@@ -464,14 +532,21 @@ func (s *Session) recording(a *Arm) *Recording {
 		most = s.Looks[len(s.Looks)-1]
 	}
 	method := fmt.Sprintf("up to %d pairs sharing one processor, iteration counts set to finish together", most)
-	if len(s.CPUs) == 0 {
+	switch {
+	case most == 0 && s.Base == nil:
+		method = "one version, each process alone on a processor"
+	case len(s.CPUs) == 0:
 		method = fmt.Sprintf("up to %d pairs, one version after the other in random order", most)
 	}
-	r := &Recording{Provenance: [][2]string{
+	r := &Recording{}
+	if s.Confidence != "" {
+		r.Config = [][2]string{{"perfgate-confidence", s.Confidence}}
+	}
+	r.Provenance = [][2]string{
 		{"kind", "measured"}, {"session", s.session()}, {"ref", v.Ref}, {"why", v.Why}, {"commit", commit},
 		{"tag", v.Tag}, {"commit-time", v.CommitTime}, {"measured", s.Now.UTC().Format(time.RFC3339)},
 		{"go", a.Go}, {"seed", fmt.Sprint(s.Seed)}, {"method", method},
-	}}
+	}
 	if len(s.Looks) > 0 && s.Base != nil {
 		r.Provenance = append(r.Provenance, [2]string{"looks", strings.Trim(fmt.Sprint(s.Looks), "[]")})
 	}

@@ -297,6 +297,35 @@ func TestSessionWithoutBase(t *testing.T) {
 	}
 }
 
+// A function runs by its pattern alone, and whole where that shows nothing.
+func TestFindIsNarrow(t *testing.T) {
+	head := build(t, "head", "1000", "1", "true", "false")
+	for _, tt := range []struct {
+		function, narrow, found, failed string
+	}{
+		{"BenchmarkSteps", "", "BenchmarkSteps/n=10/net=a-5 BenchmarkSteps/n=20/net=a-5", ""},
+		{"BenchmarkSteps", "/^n=10$", "BenchmarkSteps/n=10/net=a-5", ""},
+		{"BenchmarkSteps", "/^n=99$", "BenchmarkSteps/n=10/net=a-5 BenchmarkSteps/n=20/net=a-5", ""},
+		{"BenchmarkSteps", "/^n=10$/^net=a-5$/^x$", "BenchmarkSteps/n=10/net=a-5 BenchmarkSteps/n=20/net=a-5", ""},
+		{"BenchmarkPanics", "/^k=a$", "BenchmarkPanics/k=a", ""},
+		{"BenchmarkPanics", "", "BenchmarkPanics/k=a", "BenchmarkPanics"},
+	} {
+		s := newSession(nil, head)
+		s.Narrow = map[string]string{tt.function: tt.narrow}
+		found, err := s.Find(context.Background(), []string{tt.function})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, it := range found.Items {
+			names = append(names, it.Name)
+		}
+		if got := strings.Join(names, " "); got != tt.found || strings.Join(failed(found.Head), " ") != tt.failed {
+			t.Errorf("%s%s: found %s, failed %v", tt.function, tt.narrow, got, failed(found.Head))
+		}
+	}
+}
+
 func TestSessionEndsOnInterrupt(t *testing.T) {
 	arm := build(t, "head", "2000", "1", "false", "true") // Hangs would take its limit
 	s := newSession(nil, arm)

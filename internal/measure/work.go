@@ -122,7 +122,9 @@ type work struct {
 	ratios []float64 // head over base, in seconds per iteration, of each pair so far
 	base   []float64 // seconds per iteration of base in each
 	lines  [2][]line
-	ran    int // processes of this step
+	ran    int    // processes of this step
+	step   string // its name, as Run has it
+	number int    // of the pair that it runs, from 1
 
 	calibrated  bool
 	interleaved bool // the arms of a pair run one after the other
@@ -151,7 +153,7 @@ func (s *Session) begin(found *Found, it Item, seed uint64) *work {
 	w.Pairs = w.Pairs && w.bin[0] != nil
 	w.Alone = w.Alone || it.Pairs && !w.Pairs
 	// That the base had it is known from the first run, and all that will be judged.
-	w.done = w.bin[1] == nil
+	w.done = w.bin[1] == nil || w.Seen
 	w.interleaved = w.Waiting || len(s.CPUs) == 0
 	if w.Alone && (!w.Pairs || len(s.CPUs) > 0) {
 		w.alone = s.AloneRuns
@@ -168,25 +170,32 @@ func (s *Session) begin(found *Found, it Item, seed uint64) *work {
 // next does one step.
 func (w *work) next(ctx context.Context, found *Found) {
 	s := w.s
+	w.number = 0
 	switch {
 	case !w.Pairs && !w.Alone:
+		w.step = "exact"
 		w.exact(ctx, found)
 		w.done = true
 	case !w.calibrated:
+		w.step = "calibrate"
 		w.calibrate(ctx)
 	case w.alone > 0:
 		w.alone--
+		w.step = "alone"
 		if l, ok := w.one(ctx, 1, fmt.Sprintf("%dx", w.n[1])); ok {
 			w.lines[1] = append(w.lines[1], l)
 		}
 	case !w.Pairs:
 	case w.adapt > 0:
 		w.adapt--
+		w.step = "adapt"
 		w.pair(ctx, w.bin)
 	case w.orders > 0:
 		w.orders--
+		w.step = "layouts"
 		w.order(ctx)
 	default:
+		w.step, w.number = "pairs", w.pairs+1
 		if b, h, ok := w.pair(ctx, w.bin); ok {
 			w.pairs++
 			b.pair, h.pair = w.pairs, w.pairs
@@ -248,6 +257,7 @@ func (w *work) order(ctx context.Context) {
 		}
 		return
 	}
+	w.number = 1 + w.orders/n
 	if b, h, ok := w.pair(ctx, bin); ok {
 		b.layout, h.layout = seed, seed
 		b.pair, h.pair = 1+w.orders/n, 1+w.orders/n
@@ -325,6 +335,7 @@ func (w *work) run(ctx context.Context, b *Binary, benchtime string) Output {
 
 func (w *work) accept(ctx context.Context, arm int, out Output) (line, bool) {
 	w.ran++
+	w.s.tell(Run{Stage: w.step, Benchmark: w.Name, Arm: armNames[arm], Pair: w.number}, out, w.procs)
 	var r Recording
 	lines := r.read(out.Stdout, w.Package, w.procs, func(name string) bool { return name == w.Name })
 	if out.Err == nil && len(lines) == 1 {

@@ -414,3 +414,83 @@ func TestImplausible(t *testing.T) {
 		}
 	}
 }
+
+// Every process is told of once, with its step, its arm, its pair and the results of the benchmark that
+// was asked for alone.
+func TestTellsOfEveryRun(t *testing.T) {
+	x := &stage{reply: func(Command, string, int) string { return computes(1000) + "\nBenchmarkOther 1 1 ns/op" }}
+	s := &Session{CPUs: []int{0}, Looks: []int{4}, AloneRuns: 2}
+	var runs []Run
+	s.Ran = func(r Run) { runs = append(runs, r) }
+	play(t, x, s, Item{Pairs: true, Alone: true, Wall: true})
+	if len(runs) != len(x.runs) || len(runs) == 0 {
+		t.Fatalf("told of %d runs of %d", len(runs), len(x.runs))
+	}
+	var steps []string
+	for _, r := range runs {
+		if r.Benchmark != "X" || r.Err != nil || !strings.HasSuffix(r.Values, " 2000 ns/op 1000 own-ns/op 1000 cpu-ns/op") || strings.Contains(r.Values, "X") {
+			t.Errorf("told %+v", r)
+		}
+		steps = append(steps, fmt.Sprintf("%s %s %d", r.Stage, r.Arm, r.Pair))
+	}
+	want := []string{"find base 0", "find head 0", "calibrate base 0", "calibrate head 0", "alone head 0", "alone head 0"}
+	for range adaptPairs {
+		want = append(want, "adapt base 0", "adapt head 0")
+	}
+	for i := range 4 {
+		want = append(want, fmt.Sprintf("pairs base %d", i+1), fmt.Sprintf("pairs head %d", i+1))
+	}
+	if !slices.Equal(steps, want) {
+		t.Errorf("steps\n%q, want\n%q", steps, want)
+	}
+}
+
+func TestTellsOfFailures(t *testing.T) {
+	x := &stage{reply: func(c Command, _ string, n int) string {
+		if n > 1 {
+			return "no result"
+		}
+		return computes(1000)
+	}}
+	var last Run
+	s := &Session{CPUs: []int{0}, Looks: []int{4}, Ran: func(r Run) { last = r }}
+	play(t, x, s, Item{Pairs: true})
+	if last.Stage != "pairs" || last.Values != "" {
+		t.Errorf("told %+v", last)
+	}
+	if s.tell(Run{Benchmark: "BenchmarkX"}, Output{Err: errors.New("it died")}, 1); last.Err == nil {
+		t.Errorf("told %+v", last)
+	}
+}
+
+// What is only to be seen runs once in each arm.
+func TestSeenIsNotMeasuredFurther(t *testing.T) {
+	x := &stage{reply: func(Command, string, int) string { return computes(1000) }}
+	base, head := play(t, x, &Session{CPUs: []int{0}, Looks: []int{4}}, Item{Pairs: true, Alone: true, Seen: true})
+	if len(x.runs) != 2 || len(base.lines) != 1 || len(head.lines) != 1 {
+		t.Errorf("%d runs, %d lines of base, %d of head", len(x.runs), len(base.lines), len(head.lines))
+	}
+}
+
+// A recording says that it is of few samples, and how one version was measured.
+func TestSaysHowSureAndHowAlone(t *testing.T) {
+	for _, tt := range []struct{ confidence, want string }{{"low (quick)", "\nperfgate-confidence: low (quick)\ngoos"}, {"", "\ngoos"}} {
+		s := &Session{CPUs: []int{0}, Confidence: tt.confidence, Exec: &stage{reply: func(Command, string, int) string { return computes(1000) + "\ngoos: linux" }}}
+		s.Head = &Arm{Version: Version{Ref: "head"}, Binaries: []Binary{{Package: "p", Path: "head", Functions: []string{"BenchmarkX"}}}}
+		found, err := s.Find(context.Background(), []string{"BenchmarkX"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, head, err := s.Measure(context.Background(), found, found.Items)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		if _, err := head.WriteTo(&b); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), tt.want) || strings.Count(b.String(), "perfgate-confidence") > 1 || strings.Contains(b.String(), "up to") {
+			t.Errorf("confidence %q: %s", tt.confidence, b.String())
+		}
+	}
+}

@@ -247,6 +247,7 @@ func newTrial(in gate.Input, b budget.Budget, v gate.Verdict, l limit, seed uint
 	}
 	t.in = in
 	t.in.Budgets.Budgets = []budget.Budget{b}
+	t.in.Suites = nil // the benchmarks that follow are of the suites already
 	t.in.Base, t.in.Head = in.Base.Only(keep), in.Head.Only(keep)
 	t.borrow()
 	if t.relative() && len(t.members) == 1 {

@@ -9,14 +9,15 @@ import (
 func (s *Set) Clone() *Set { return s.Only(func(Key) bool { return true }) }
 
 // Only returns a copy of s with those benchmarks alone that keep accepts; provenance, environment,
-// failures, damage and what the text says of units are as in s.
+// confidence, failures, damage and what the text says of units are as in s.
 func (s *Set) Only(keep func(Key) bool) *Set {
 	out := &Set{
 		File:        s.File,
 		Provenance:  maps.Clone(s.Provenance),
 		Environment: maps.Clone(s.Environment),
-		Failures:    slices.Clone(s.Failures),
-		Damage:      slices.Clone(s.Damage),
+		Confidence:  s.Confidence, ConfidenceLine: s.ConfidenceLine,
+		Failures: slices.Clone(s.Failures),
+		Damage:   slices.Clone(s.Damage),
 		// Nothing changes a line about a unit once it is read.
 		units: maps.Clone(s.units),
 		index: map[Key]*Benchmark{},

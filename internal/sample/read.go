@@ -380,6 +380,12 @@ func (p *reader) see(line []byte) bool {
 		// Of other keys benchfmt would keep every one.
 		case "goos", "goarch", "cpu", "pkg", "pair", "layout", "method":
 			return true
+		case ConfidenceKey:
+			// It holds for the whole text, wherever it stands.
+			if v := bytes.TrimSpace(line[i+1:]); len(v) > 0 && p.set.Confidence == "" {
+				p.set.Confidence, p.set.ConfidenceLine = p.share(v[:min(len(v), maxWord)]), p.line
+			}
+			return true
 		}
 	}
 	switch line[0] {

@@ -17,6 +17,10 @@ import (
 	"golang.org/x/perf/benchunit"
 )
 
+// ConfidenceKey is the file configuration key by which samples say that they are too few to be
+// believed as others are: those of a quick run. A text has it or not as a whole.
+const ConfidenceKey = "perfgate-confidence"
+
 // A Key names one benchmark: Name is without the word Benchmark and without the processor count,
 // such as AntiEntropySync/ops=100/net=ideal. Two packages may each have a benchmark of one name.
 type Key struct {
@@ -35,6 +39,10 @@ type Set struct {
 	Provenance map[string]string
 	// Environment holds goos, goarch and cpu of the first result, and go and runner where known.
 	Environment map[string]string
+	// Confidence is what the file configuration key perfgate-confidence says, such as "low (quick)", and
+	// ConfidenceLine the line, counted from 1; empty and 0 where the text does not say, as usual.
+	Confidence     string
+	ConfidenceLine int
 	// Failures are benchmarks, or whole runs, that said they failed.
 	Failures []Failure
 	// Damage lists what could not be read.

@@ -200,3 +200,24 @@ func TestCutLineNamesOneUnit(t *testing.T) {
 		}
 	}
 }
+
+// Wherever the mark of a quick run stands, it holds for the whole text and for its copies.
+func TestConfidence(t *testing.T) {
+	for _, tt := range []struct {
+		text, want string
+		line       int
+	}{
+		{whole, "", 0},
+		{strings.Replace(whole, "goos: linux", "perfgate-confidence: low (quick)\ngoos: linux", 1), "low (quick)", 6},
+		{"BenchmarkA 1 1 ns/op\nperfgate-confidence: low\nBenchmarkA 1 1 ns/op\nperfgate-confidence:\n", "low", 2},
+		{"perfgate-confidence:\nBenchmarkA 1 1 ns/op\n", "", 0},
+		{"# perfgate-confidence: low\nBenchmarkA 1 1 ns/op\n", "", 0},
+	} {
+		s := read(t, tt.text)
+		for _, s := range []*Set{s, s.Clone()} {
+			if s.Confidence != tt.want || s.ConfidenceLine != tt.line || len(s.Damage) > 0 {
+				t.Errorf("confidence %q in line %d, damage %v, want %q in line %d; of\n%s", s.Confidence, s.ConfidenceLine, s.Damage, tt.want, tt.line, tt.text)
+			}
+		}
+	}
+}
