@@ -153,7 +153,7 @@ func (k *checker) check(ctx context.Context) error {
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
-	return k.judge(texts, func(r gate.Result) (bottleneck.Report, error) { return k.profileFailed(ctx, r, tmp) })
+	return k.judge(texts, func(r gate.Result) (bottleneck.Report, error) { return k.profileFailed(ctx, r, w.tmp) })
 }
 
 // interruptedOr returns the cause of ctx, if it has ended: what failed then failed for that reason.
