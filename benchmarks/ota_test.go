@@ -292,6 +292,7 @@ func ceremony(b *testing.B, opts simnet.Options, peers int, by signature.Verifie
 		switch e.Kind {
 		case simnet.Sent, simnet.Lost, simnet.Overflowed:
 			if v, err := protocols.ParseEnvelope(e.Data); err == nil && v.Type == protocols.TypeOTA {
+				r.datagrams++
 				r.wire += int64(len(e.Data) + simnet.HeaderSize)
 			}
 		}
@@ -352,7 +353,7 @@ func ceremonies(b *testing.B, sizes ...int) {
 					runs = panelOf("ota/"+name, 20*behind, play)
 				}
 				b.ReportMetric(0, "ns/op") // of a panel that was there already it says nothing
-				reportRuns(b, runs, 2*s.Options(1).Link.Delay)
+				reportRuns(b, runs, 2*s.Options(1).Link.Delay, votesFloor(peers, peers/2+1, len(new(ota.Proposal).Append(nil))))
 			})
 		}
 	}
