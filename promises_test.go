@@ -168,6 +168,21 @@ func TestCoverage(t *testing.T) {
 	}
 }
 
+// Every benchmark is in a suite, but for those that take longer than a check has.
+func TestSuites(t *testing.T) {
+	suites, long := whole(t, "budgets/suites.yaml"), []string{"OTASpreadLarge", "OTACeremonyRelayed"}
+	found := regexp.MustCompile(`(?m)^func Benchmark(\w+)\(b \*testing\.B\)`).FindAllStringSubmatch(whole(t, "benchmarks/*_test.go"), -1)
+	if len(found) < 90 {
+		t.Errorf("%d benchmarks were found, want 90 at least", len(found))
+	}
+	for _, m := range found {
+		in := regexp.MustCompile(`(?m)^      - ` + m[1] + `(/|$)`).MatchString(suites)
+		if in == slices.Contains(long, m[1]) {
+			t.Errorf("benchmark %s: in a suite is %v, which it should not be", m[1], in)
+		}
+	}
+}
+
 // What is lost is missed.
 func TestPromisesBite(t *testing.T) {
 	there := keeper(t)
