@@ -271,8 +271,8 @@
 //	                  blocks, tail, each asked for when the one before is there
 //	JourneyCatchUp    all write 100 records while one is cut off, for 10 s. It then syncs with all; from
 //	                  then until all hold all 500. Limit: 3 delays, as it says what it has, is sent what it
-//	                  lacks and told what is wanted of it, and sends that. The four answer at once, so
-//	                  that the 400 records they share come up to four times
+//	                  lacks and told what is wanted of it, and sends that. The four answer at once,
+//	                  each with its part of the 400 records that all of them have
 //	JourneyRotate     the owner of the next epoch publishes that a member may not write any more, syncs
 //	                  with all to know that all have it, and proposes the epoch, whose proposal binds a
 //	                  new key and the roster without that member; each votes if its own log says the same,

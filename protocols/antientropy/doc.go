@@ -18,6 +18,12 @@
 // carry as much of a turn as fits, so a small one is a single datagram, and the channel below adds
 // parity, so that loss seldom costs time.
 //
+// Who lacks much that many others hold would get it from each of them if it asked several at one time.
+// So it tells each of whom it asks (StartAmong): each then sends its own records and a part of those of
+// others, and describes its log instead of wishing. When all have answered, the initiator wishes for
+// what nobody sent, of each for something else. That costs two legs more where somebody else held it,
+// or one of those asked is gone, and none otherwise.
+//
 // How to describe a log is a ladder:
 //
 //  1. Marks: the highest number of each author, and which are missing below it. That says exactly

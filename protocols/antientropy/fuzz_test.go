@@ -27,6 +27,7 @@ func FuzzMessage(f *testing.F) {
 	f.Add(say(1, part{partMarks, l.appendMarks(nil, true)}, part{partShow, c.append(nil)}))
 	f.Add(say(1, part{partMarks, l.appendMarks(nil, false)}, part{partCells, l.appendCells(nil, 9)}, part{partShow, c.append(nil)}))
 	f.Add(say(2, part{partWish, appendRuns(appendAuthor(nil, 1, -1), []run{{1, 5}, {9, 9}})}, part{partBatch, batch}))
+	f.Add(say(1, part{partShare, []byte{1, 0, 3}}, part{partMarks, l.appendMarks(nil, true)}, part{partShow, c.append(nil)}))
 	f.Add(say(2, part{partShorts, make([]byte, 4)}, part{partSalted, make([]byte, 8)}))
 	f.Add(say(4, part{partRanges, cells.AppendRanges(nil, []cells.Range{newSalted(l, 1).Whole()})}, part{partList, make([]byte, 17)}))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -78,6 +79,13 @@ func (p *part) again() (b []byte) {
 			author, runs = a, append(runs, r)
 		})
 		flush()
+		return b
+	case partShare:
+		before := -1
+		eachShare(p.body, func(member int) {
+			b = appendAuthor(b, member, before)
+			before = member
+		})
 		return b
 	case partShorts:
 		for i := 0; i < len(p.body); i += shortSize {

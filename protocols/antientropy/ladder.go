@@ -34,6 +34,9 @@ func (s *session) decide(now time.Duration, theirs show) error {
 	if rounds := int(s.legIn+1) / 2; s.legIn > 2 && rounds >= s.cfg.MaxRounds {
 		return fmt.Errorf("sync with %v: digests still differ after %d rounds: %w", s.peer, rounds, protocols.ErrExhausted)
 	}
+	if s.awaits(now, theirs) {
+		return nil
+	}
 	s.asked = false
 	switch t := &s.told; {
 	case t.marks != nil && t.marks[0] == 1:
@@ -96,12 +99,17 @@ func (s *session) fromMarks(marks []byte) error {
 		return s.pruned()
 	}
 	s.cursor.spans = g.send
-	s.arena = g.want
-	for _, end := range g.pages {
-		s.queue = append(s.queue, part{partWish, g.want[start:end:end]})
+	if s.withhold() {
+		s.queueMarks(true) // which says what we wish for, too
+		return nil
+	}
+	want, pages, spared := s.spare(g.want, g.pages)
+	s.arena = want
+	for _, end := range pages {
+		s.queue = append(s.queue, part{partWish, want[start:end:end]})
 		s.asked, start = true, end
 	}
-	if !s.asked && s.cursor.peek() < 0 {
+	if !s.asked && !spared && s.cursor.peek() < 0 {
 		// The same numbers, but not the same records.
 		return s.describe(firstCells)
 	}

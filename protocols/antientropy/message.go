@@ -29,6 +29,8 @@ const (
 	partList
 	// partSalted: salted short ids that the sender lacks (8 each), ascending.
 	partSalted
+	// partShare: the members that are asked at the same time, as in runs.go without anything more.
+	partShare
 )
 
 const (
@@ -104,6 +106,8 @@ func (p *part) check() error {
 		ok = ascends(p.body, 8)
 	case partList:
 		ok = len(p.body) >= listHeader && p.body[0] <= 64 && ascends(p.body[listHeader:], 8)
+	case partShare:
+		ok = eachShare(p.body, nil)
 	case partBatch, partCells, partRanges:
 	default:
 		return fmt.Errorf("decode message: part of unknown kind %d: %w", p.kind, protocols.ErrVerification)

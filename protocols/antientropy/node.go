@@ -146,6 +146,10 @@ func (n *Node) TakeResults() []Result {
 // Start opens a session with a peer and returns its id. The error wraps ErrExhausted when there are
 // as many sessions as there may be, ErrVerification when the peer is no other member.
 func (n *Node) Start(now time.Duration, peer protocols.PeerID, out *protocols.Output) (uint64, error) {
+	return n.start(now, peer, nil, out)
+}
+
+func (n *Node) start(now time.Duration, peer protocols.PeerID, others []protocols.PeerID, out *protocols.Output) (uint64, error) {
 	defer func() { out.Wake = n.wake() }()
 	if !n.member(peer) {
 		return 0, fmt.Errorf("start session with %v: no other member of the group: %w", peer, protocols.ErrVerification)
@@ -155,6 +159,9 @@ func (n *Node) Start(now time.Duration, peer protocols.PeerID, out *protocols.Ou
 	}
 	s := n.open(now, peer, n.rng.Uint64(), true)
 	s.ours = true
+	if others != nil && s.level == byMarks && s.log.exact() {
+		s.queueShare(others)
+	}
 	if err := s.describe(firstCells); err != nil {
 		return 0, err
 	}
@@ -172,6 +179,7 @@ func (n *Node) Step(now time.Duration, in protocols.Input, out *protocols.Output
 			n.service(now, s, out)
 		}
 	}
+	n.resume(now, out)
 	out.Wake = n.wake()
 }
 
@@ -179,6 +187,9 @@ func (n *Node) wake() time.Duration {
 	at := protocols.Never
 	for _, s := range n.sessions {
 		at = min(at, s.deadline, s.ch.Deadline())
+		if s.waiting {
+			at = min(at, s.until)
+		}
 	}
 	return at
 }
@@ -207,11 +218,11 @@ func (n *Node) open(now time.Duration, peer protocols.PeerID, id uint64, initiat
 	s.pcg.Seed(n.cfg.Seed^id, n.rng.Uint64())
 	s.ch.Reset(opts, protocols.TypeAntiEntropy, peer, id, s.rng)
 	*s = session{
-		log: n.log, cfg: &n.cfg, ch: s.ch, pcg: s.pcg, rng: s.rng,
+		node: n, log: n.log, cfg: &n.cfg, ch: s.ch, pcg: s.pcg, rng: s.rng,
 		peer: peer, id: id, initiator: initiator, level: n.cfg.level, sorted: true,
 		compactions: n.log.compactions, started: now, haveAll: now, deadline: now + n.cfg.Timeout,
 		cursor: Cursor{log: n.log, spans: s.cursor.spans[:0], list: s.cursor.list[:0]},
-		queue:  s.queue[:0], arena: s.arena[:0], held: s.held[:0], lacks: s.lacks[:0],
+		queue:  s.queue[:0], arena: s.arena[:0], held: s.held[:0], lacks: s.lacks[:0], wished: s.wished[:0],
 	}
 	n.sessions = append(n.sessions, s)
 	return s
@@ -251,7 +262,7 @@ func (n *Node) receive(now time.Duration, in protocols.Input, out *protocols.Out
 				s.conclude(now, err)
 			}
 		}
-		if s.told.marks != nil || s.told.cells != nil {
+		if s.told.marks != nil || s.told.cells != nil || s.told.share != nil {
 			s.held = append(s.held, b)
 		} else {
 			s.ch.Recycle(b)

@@ -25,7 +25,15 @@ type session struct {
 	started   time.Duration
 	deadline  time.Duration
 
-	legIn, legOut     uint16
+	legIn, legOut uint16
+	node          *Node
+	// Of sessions that are begun together, see share.go.
+	shares  bool
+	waiting bool          // our turn has not begun, as answers to others are awaited
+	theirs  show          // what is to be decided then
+	until   time.Duration // when it begins at the latest
+	wished  []span        // what was asked for
+
 	legNext           uint16 // no message of the other side is of an earlier leg from now on
 	batchIn, batchOut uint64
 	ours              bool     // it is our turn: the other side has shown its digest
@@ -63,6 +71,7 @@ type session struct {
 // told is what one turn of the other side told.
 type told struct {
 	marks, cells []byte
+	share        []byte
 	wishes       bool
 	ranges       bool
 	lastWish     [2]uint64 // author and number, or id
@@ -141,6 +150,11 @@ func (s *session) take(now time.Duration, p part) error {
 		s.remoteApplied = int(c.applied)
 		s.legNext = s.legIn + 1
 		return s.decide(now, c.show)
+	case partShare:
+		if s.initiator || s.legIn != 1 {
+			return s.breach("a share out of turn")
+		}
+		s.told.share = p.body
 	case partMarks:
 		s.told.marks = p.body
 	case partCells:
@@ -261,7 +275,7 @@ func (s *session) pump() error {
 	if err := s.sameNumbers(); err != nil {
 		return err
 	}
-	for s.ch.Room() {
+	for !s.waiting && s.ch.Room() {
 		leg := s.legIn + 1
 		b := binary.LittleEndian.AppendUint16(s.ch.Buffer(), leg)
 		if !s.sorted {

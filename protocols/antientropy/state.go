@@ -19,7 +19,7 @@ func (n *Node) AppendState(dst []byte) []byte {
 		dst = le.AppendUint16(le.AppendUint16(dst, s.legIn), s.legOut)
 		dst = le.AppendUint64(le.AppendUint64(dst, s.batchIn), s.batchOut)
 		dst = append(dst, s.shown[:]...)
-		dst = append(dst, byte(s.level), flag(s.ours), flag(s.asked), flag(s.over))
+		dst = append(dst, byte(s.level), flag(s.ours), flag(s.asked), flag(s.over), flag(s.waiting))
 		dst = le.AppendUint64(dst, uint64(s.ch.Pending()))
 		dst = le.AppendUint64(dst, uint64(s.ch.Deadline()))
 	}

@@ -14,6 +14,19 @@ const minAccept = 0.5
 // silentOffers is how many offers without an answer end the dealing with a peer, until it speaks.
 const silentOffers = 6
 
+// refusedPause is how long after an offer that was refused the next one follows, to a peer for which we
+// have nothing new. What it lacks is on its way to it from others; where a round trip takes
+// microseconds, offers and refusals would be most of what is sent meanwhile.
+const refusedPause = time.Millisecond
+
+// refused notes that a client wants nothing of an offer.
+func (s *Server) refused(now time.Duration, c *client, number uint16) {
+	if at := slices.IndexFunc(c.grants, func(g grant) bool { return g.number == number }); at >= 0 {
+		c.pause, c.held = c.grants[at].at+refusedPause, s.have.Count()
+	}
+	s.answered(now, c, number, 0)
+}
+
 // answered notes that a client reacted to an offer, by asking for so many chunks. What it did not take
 // is free for others.
 func (s *Server) answered(now time.Duration, c *client, number uint16, taken int) {
@@ -77,6 +90,10 @@ func (s *Server) offer(now time.Duration, out *protocols.Output) time.Duration {
 		var next *client
 		rest := 0
 		for _, c := range s.clients {
+			if c.wants && c.pause > now && c.held == s.have.Count() {
+				wake = min(wake, c.pause)
+				continue
+			}
 			if first && c.credit > 0 || !c.wants || c.credit+c.queued >= s.cfg.PerPeer || c.credit == 0 && c.hold > now || !c.have.misses(s.have) {
 				if c.wants && c.credit == 0 && c.hold > now {
 					wake = min(wake, c.hold)

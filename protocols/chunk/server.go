@@ -36,6 +36,8 @@ type client struct {
 	have    Bitmap // by its own account, and what it asked us for
 	wants   bool
 	hold    time.Duration // is not offered to before
+	pause   time.Duration // nor before this, as it refused, unless we have more
+	held    int           // chunks than we had then
 	turn    uint64        // who was served longest ago is next
 	credit  int           // chunks of the offers that are open
 	grants  []grant       // these offers, oldest first
@@ -157,7 +159,7 @@ func (s *Server) handle(now time.Duration, from protocols.PeerID, m *message) er
 	s.wake = 0
 	switch m.kind {
 	case kindHave:
-		s.answered(now, c, m.offer, 0)
+		s.refused(now, c, m.offer)
 		c.wants, c.hold = m.flags&flagWants != 0, now+m.wait
 		if s.m != nil {
 			c.have.setSpan(m.first, m.bits)

@@ -30,7 +30,8 @@
 // Own records are on the disk, if there is a Store, before anybody is told of them: a number must
 // never be given to two records, also not by an author that forgot the first in a crash.
 //
-// SyncAll syncs with many peers in sessions, a few at a time, and says of each how it ended.
+// SyncAll syncs with many peers in sessions, a few at a time, and says of each how it ended. Three or
+// more that begin together share what they send.
 //
 // # What can be had
 //

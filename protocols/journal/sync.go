@@ -201,13 +201,19 @@ func (n *Node) open(now time.Duration, out *protocols.Output) {
 		return
 	}
 	free := n.cfg.Concurrent - n.running()
+	var together []protocols.PeerID
+	for i := range n.tasks {
+		if t := &n.tasks[i]; !t.running && now >= t.at && len(together) < free {
+			together = append(together, n.log.Member(t.peer))
+		}
+	}
 	for i := 0; i < len(n.tasks) && free > 0; i++ {
 		t := &n.tasks[i]
 		if t.running || now < t.at {
 			continue
 		}
 		n.peers[t.peer].status.Attempts++
-		id, err := n.sessions.Start(now, n.log.Member(t.peer), out)
+		id, err := n.sessions.StartAmong(now, n.log.Member(t.peer), together, out)
 		n.sessWake = out.Wake
 		if err != nil {
 			if n.failed(now, i, err) {

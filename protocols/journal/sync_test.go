@@ -120,3 +120,26 @@ func TestColdSyncTakesThreeFlights(t *testing.T) {
 		}
 	}
 }
+
+// Who missed what all others hold gets it from each of them in part, not from each of them whole.
+func TestDefectSameRecordsFromAll(t *testing.T) {
+	g := newTeam(5, true)
+	for seed := range uint64(20) {
+		w := g.world(t, simnet.Realistic(seed), Config{})
+		for i, n := range w.nodes {
+			for author := range g.Members {
+				if (i == 0) == (author == 0) {
+					g.fill(t, n.log, author, 1, 100)
+				}
+			}
+		}
+		w.syncAll(t, 0)
+		w.rest(t)
+		w.same(t, 500)
+		r := w.only(t, 0)
+		check(t, r, 4)
+		if r.Applied != 400 || r.Duplicates > 400 {
+			t.Errorf("seed %d: %d records applied and %d received again", seed, r.Applied, r.Duplicates)
+		}
+	}
+}

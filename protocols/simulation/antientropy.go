@@ -95,6 +95,10 @@ func (a *antiEntropyRun) past(rng *rand.Rand) error {
 	if a.group.Unsigned && rng.IntN(12) == 0 {
 		records = 1100 + uint64(rng.IntN(400))
 	}
+	late := -1 // who missed nearly all of it
+	if rng.IntN(4) == 0 {
+		records, late = 100+uint64(rng.IntN(200)), rng.IntN(len(a.ids))
+	}
 	for seq := uint64(1); seq <= records; seq++ {
 		author := rng.IntN(1 + rng.IntN(len(a.ids)))
 		if records > 1000 {
@@ -105,8 +109,8 @@ func (a *antiEntropyRun) past(rng *rand.Rand) error {
 			continue
 		}
 		rec := a.write(author, rng)
-		for _, l := range a.logs {
-			if records < 1000 && rng.IntN(100) >= keep || records > 1000 && rng.IntN(50) == 0 {
+		for i, l := range a.logs {
+			if i == late && rng.IntN(20) > 0 || records < 1000 && rng.IntN(100) >= keep || records > 1000 && rng.IntN(50) == 0 {
 				continue
 			}
 			if _, err := l.Insert(rec); err != nil {
@@ -172,7 +176,11 @@ func (a *antiEntropyRun) drive(rng *rand.Rand) error {
 				return fmt.Errorf("own record is refused: %w", err)
 			}
 		}
-		if err := a.start(rng.IntN(len(a.ids)), rng.IntN(len(a.ids))); err != nil {
+		from, to := rng.IntN(len(a.ids)), []int{rng.IntN(len(a.ids))}
+		if rng.IntN(3) == 0 {
+			to = rng.Perm(len(a.ids))
+		}
+		if err := a.start(from, to...); err != nil {
 			return err
 		}
 		if err := run(800 * time.Millisecond); err != nil {
@@ -196,16 +204,24 @@ func (a *antiEntropyRun) drive(rng *rand.Rand) error {
 	return fmt.Errorf("%d members do not agree after %v, long after faults ended", len(a.ids), until)
 }
 
-// start opens a session, unless a member is down or has as many as it may.
-func (a *antiEntropyRun) start(from, to int) error {
-	if from == to || a.net.Node(a.ids[from]) == nil {
+// start opens sessions, with all at once, unless a member is down or has as many as it may.
+func (a *antiEntropyRun) start(from int, to ...int) error {
+	var peers []protocols.PeerID
+	for _, i := range to {
+		if i != from {
+			peers = append(peers, a.ids[i])
+		}
+	}
+	if len(peers) == 0 || a.net.Node(a.ids[from]) == nil {
 		return nil
 	}
 	var failed error
 	err := a.net.Do(a.ids[from], func(now time.Duration, out *protocols.Output) {
 		a.remember()
-		if _, err := a.nodes[from].Start(now, a.ids[to], out); err != nil && !errors.Is(err, protocols.ErrExhausted) {
-			failed = err
+		for _, p := range peers {
+			if _, err := a.nodes[from].StartAmong(now, p, peers, out); err != nil && !errors.Is(err, protocols.ErrExhausted) {
+				failed = err
+			}
 		}
 	})
 	return errors.Join(err, failed)
