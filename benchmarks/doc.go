@@ -225,8 +225,8 @@
 //	               until all who lacked a record had it or, of the sync of two, who began knows so
 //
 // LinkBulk/rate=KBIT/net=SCENARIO has an empty replica fetch 10,000 records, five runs, over a link with the queue
-// of the scenarios, and LinkQueue/queue=KIB over 10 Mbit/s in realistic with less room, where a channel
-// may give up:
+// of the scenarios, and LinkQueue/queue=KIB over 10 Mbit/s in realistic with less room; both fail
+// unless everything comes:
 //
 //	use-%   payload that came, of what the link could have carried from the first datagram to the last record
 //	came-%  records that came before the session ended

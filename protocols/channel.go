@@ -80,6 +80,10 @@ type ChannelStats struct {
 // where nothing is lost. So the usual loss costs bytes and no time. Parity is neither acknowledged
 // nor sent again, and the receiver says nothing of a gap before it has seen whether parity fills it.
 //
+// It begins with a whole window on its way. Where a queue is too short for that, it halves the window
+// until it fits, and widens it little by little; the Path remembers that. Meanwhile parity is for the
+// loss that was expected beforehand alone, as what a queue drops would be more still.
+//
 // It has no thread of its own. Per step of its owner: Receive each arriving frame, take messages
 // with Next, hand over new ones with Send, and at the end Flush, which sends what is due. Deadline
 // says when to Flush again.
@@ -98,7 +102,8 @@ type Channel struct {
 	base     uint32
 	sent     int
 	inFlight int // sent, neither acknowledged nor presumed lost
-	window   int // allowed in flight: shrinks when the path seems full
+	window   int // allowed in flight: see channel_window.go
+	round    round
 	lost     int
 	tx       uint64 // counts transmissions
 	topTx    uint64 // latest transmission known to have arrived
@@ -196,7 +201,7 @@ func (c *Channel) Reset(opts ChannelOptions, typ byte, peer PeerID, session uint
 	clear(c.groups)
 	*c = Channel{
 		opts: opts, typ: typ, peer: peer, session: session, rng: rng,
-		window: opts.Window, reorder: minReorder, deadline: Never,
+		window: opts.Path.window(opts.Window), reorder: minReorder, deadline: Never,
 		path: opts.Path, before: uint64(max(opts.Loss, 0) * 1e6),
 		segs: c.segs[:0], slots: c.slots, inbox: c.inbox[:0], groups: c.groups[:0],
 		missing: c.missing[:0], spare: c.spare, free: c.free,

@@ -50,8 +50,11 @@ func (c *Channel) acknowledge(now time.Duration, f *frame) error {
 		c.base++
 		c.sent--
 	}
-	c.backoff = 0
-	c.window = min(c.window+news, c.opts.Window)
+	if sample >= 0 || c.round.lost <= delayed {
+		// Else the answers may be to first copies, and the timer be shorter than the queue is long.
+		c.backoff = 0
+	}
+	c.open(news)
 	lost, late := 0, c.reorder
 	if late == minReorder && c.topTx == c.tx && c.sent == c.Pending() {
 		// Nothing later is on its way that could tell more, and nothing was ever reordered here:
@@ -67,10 +70,7 @@ func (c *Channel) acknowledge(now time.Duration, f *frame) error {
 	}
 	c.lost += lost
 	c.inFlight -= lost
-	if lost > 8 && lost > news {
-		// Single losses are the weather; losing most of a burst means that a queue is full.
-		c.window = max(c.window/2, 2)
-	}
+	c.weigh(news, lost)
 	c.arm(now)
 	return nil
 }
@@ -200,7 +200,7 @@ func (c *Channel) redundancy(n int) int {
 		return 0
 	}
 	s := c.path.there
-	if !c.path.told {
+	if !c.path.told || c.crowded() { // parity for what a full queue drops would fill it more
 		s = shareOf(c.before, 1e6)
 	}
 	if c.rowsFor != n || c.rowsAt != s {
@@ -239,7 +239,7 @@ func (c *Channel) expire(now time.Duration) {
 	c.stats.Timeouts++
 	wait := c.patience()
 	window := c.segs[c.head : c.head+c.sent]
-	found := false
+	found, n := false, 0
 	for i := range window {
 		s := &window[i]
 		if s.acked || s.lost || found && now-s.sentAt < wait {
@@ -249,7 +249,9 @@ func (c *Channel) expire(now time.Duration) {
 		s.lost = true
 		c.lost++
 		c.inFlight--
+		n++
 	}
+	c.weigh(0, n)
 	c.backoff++
 	c.window = max(c.window/2, 2)
 	c.deadline = Never

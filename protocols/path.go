@@ -43,6 +43,7 @@ type Path struct {
 	expected, missing uint64        // datagrams from there
 	there             share         // lost on the way there, as the other side says
 	told              bool
+	room              int // for how many datagrams there is room on the way, 0 as long as there was enough
 }
 
 // RTT is the smoothed round trip, or 0 if none was measured.
