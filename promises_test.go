@@ -183,6 +183,21 @@ func TestSuites(t *testing.T) {
 	}
 }
 
+// The table of docs/claims.md has the claims of docs/claims/claims.yaml, all of them, in their order, with
+// their limits.
+func TestClaims(t *testing.T) {
+	rows := regexp.MustCompile(`(?m)^\| (.+) \| `+"`"+`.*\| (at most|at least|exponent at most) (\S+) \| .* \| (yes|\*\*no\*\*|\*\*in \d of \d\*\*) \|$`).FindAllStringSubmatch(whole(t, "docs/claims.md"), -1)
+	claims := regexp.MustCompile(`(?m)^    (?:scales: \{with: \w+, exponent_at_most: (\S+)\}|at_(?:most|least): (\S+))\n    why: (.+)$`).FindAllStringSubmatch(whole(t, "docs/claims/claims.yaml"), -1)
+	if len(claims) < 30 || len(rows) != len(claims) {
+		t.Fatalf("%d claims have %d rows", len(claims), len(rows))
+	}
+	for i, c := range claims {
+		if rows[i][1] != c[3] || rows[i][3] != c[1]+c[2] {
+			t.Errorf("row %d is of %q at %s, the claim of %q at %s%s", i+1, rows[i][1], rows[i][3], c[3], c[1], c[2])
+		}
+	}
+}
+
 // What is lost is missed.
 func TestPromisesBite(t *testing.T) {
 	there := keeper(t)
