@@ -203,6 +203,7 @@ func TestJudge(t *testing.T) {
 		{name: "beyond at_most by luck", budget: "match: A, unit: ns/op, at_most: 100ns", base: "-", head: a(wild...), exit: 3, want: Inconclusive},
 		{name: "at_least", budget: "match: A, unit: MB/s, at_least: 90", base: "-", head: run("A", "MB/s", steady...), exit: 0, want: Pass},
 		{name: "under at_least", budget: "match: A, unit: MB/s, at_least: 110", base: "-", head: run("A", "MB/s", steady...), exit: 1, want: Fail},
+		{name: "a ceiling beside a base that only ran once", budget: "match: A, unit: ns/op, at_most: 110ns", base: loose("A", "ns/op", 9000, 8000), head: a(steady...), exit: 0, want: Pass, also: `"base":null`},
 		{name: "a ceiling beside an unfit base", budget: "match: A, unit: ns/op, at_most: 110ns", base: a(math.NaN(), 1, 1, 1), head: a(steady...), exit: 0, want: Pass, also: `"base":null`},
 		{name: "close to a ceiling beside an unfit base", budget: "match: A, unit: ns/op, at_most: 101ns, on_inconclusive: warn", base: a(-1, 1, 1, 1), head: a(wild...), exit: 0, want: Inconclusive},
 		{name: "at_most of three", budget: "match: A, unit: ns/op, at_most: 110ns", base: "-", head: a(100, 100, 100), exit: 3, want: Inconclusive, reason: "3 measurements are too few"},
