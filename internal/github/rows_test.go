@@ -146,6 +146,11 @@ func TestMergeIsInTheMarker(t *testing.T) {
 	if len(f.comments) != 1 || f.comments[0].body != want {
 		t.Errorf("comments %+v", f.comments)
 	}
+	// Where only the merge is known, the commit that the pull request points at comes from GitHub.
+	f.comments, e.HeadSHA = nil, ""
+	if _, err := f.publish(e, Options{}); err != nil || len(f.comments) != 1 || f.comments[0].body != want {
+		t.Errorf("%v, comments %+v", err, f.comments)
+	}
 	if len(f.statuses) != 2 || f.statuses[0] != sha+" perfgate failure 1 failed" {
 		t.Errorf("statuses %q", f.statuses)
 	}
