@@ -71,7 +71,7 @@ func newClient(e Env, p Publisher) (*client, error) {
 	}
 	own := base.Path + "repos/" + owner + "/" + repo + "/"
 	again := &retry{
-		next: guard{next: next, base: base, own: own, token: e.Token},
+		next: guard{next: next, base: base, own: own, token: e.Token, most: maxAnswer},
 		now:  p.now, wait: p.wait, deadline: p.now().Add(allTime),
 		random: rand.New(rand.NewPCG(uint64(e.RunID), uint64(e.Attempt))),
 	}
@@ -113,6 +113,7 @@ type guard struct {
 	base  *url.URL
 	own   string // what paths of the repository begin with
 	token Secret
+	most  int64 // bytes of one answer
 }
 
 // RoundTrip sends one request.
@@ -132,7 +133,7 @@ func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = struct {
 			io.Reader
 			io.Closer
-		}{io.LimitReader(resp.Body, maxAnswer), resp.Body}
+		}{io.LimitReader(resp.Body, g.most), resp.Body}
 	}
 	return resp, err
 }
