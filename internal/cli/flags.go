@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"os"
 	"path/filepath"
 	"time"
 
@@ -60,6 +61,9 @@ func readSet(c *cli.Context) (budget.Set, []budget.Suite, error) {
 
 // newChecker returns a check that measures one version as the flags say.
 func newChecker(c *cli.Context, s Streams, out string) (*checker, error) {
+	if err := refuseTarget(os.Getenv); err != nil {
+		return nil, err
+	}
 	k := &checker{
 		s: s, budgetsDir: c.String("budgets"), out: filepath.Clean(out), show: newShow(s), quick: c.Bool("quick"),
 		session: measure.Session{

@@ -59,6 +59,9 @@ type profiler struct {
 }
 
 func newProfiler(c *cli.Context, s Streams) (*profiler, error) {
+	if err := refuseTarget(os.Getenv); err != nil {
+		return nil, err
+	}
 	p := &profiler{top: c.Int("top"), k: &checker{
 		s: s, budgetsDir: c.String("budgets"), show: newShow(s),
 		session: measure.Session{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,17 +18,17 @@ import (
 )
 
 const (
-	callTime  = 15 * time.Second // for one request
-	maxAnswer = 64 << 20         // bytes of one answer: a page of the longest comments is half of it
+	maxAnswer = 64 << 20 // bytes of one answer: a page of the longest comments is half of it
 	perPage   = 100
 	maxPages  = 100
 )
 
 // A client makes the few calls that a delivery needs, and puts right what go-github v60 leaves open:
-// it sends a bearer token on to the host of a redirect, reads an error of any length, and does not
-// know 429 for a limit. All of go-github is in this file.
+// it sends a bearer token on to the host of a redirect, lets dots in a name lead to another address,
+// reads an error of any length, and does not know 429 for a limit. All of go-github is in this file.
 type client struct {
 	api         *api.Client
+	again       *retry
 	owner, repo string
 	token       Secret
 }
@@ -36,13 +37,22 @@ type client struct {
 // the names of managed users.
 var slug = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9_-]{0,99}))/([A-Za-z0-9._-]{1,100})$`)
 
+// repository splits the name of a repository; ok is false for what is none.
+func repository(name string) (owner, repo string, ok bool) {
+	m := slug.FindStringSubmatch(name)
+	if m == nil || m[2] == "." || m[2] == ".." {
+		return "", "", false
+	}
+	return m[1], m[2], true
+}
+
 // newClient returns a client for the repository of e. The error is of class ErrEnvironment.
-func newClient(e Env, transport http.RoundTripper) (*client, error) {
+func newClient(e Env, p Publisher) (*client, error) {
 	bad := func(what, value, help string) error {
 		return &Error{Class: ErrEnvironment, Doing: "set up access to GitHub", Detail: fmt.Sprintf("%s is %q", what, printable(value)), Help: help}
 	}
-	m := slug.FindStringSubmatch(e.Repository)
-	if m == nil || m[2] == "." || m[2] == ".." {
+	owner, repo, ok := repository(e.Repository)
+	if !ok {
 		return nil, bad("GITHUB_REPOSITORY", e.Repository, "it must be OWNER/NAME")
 	}
 	base, err := url.Parse(e.APIURL)
@@ -55,17 +65,20 @@ func newClient(e Env, transport http.RoundTripper) (*client, error) {
 	if !strings.HasSuffix(base.Path, "/") {
 		base.Path += "/"
 	}
-	if transport == nil {
-		transport = http.DefaultTransport
+	next := p.Transport
+	if next == nil {
+		next = http.DefaultTransport
 	}
-	c := api.NewClient(&http.Client{
-		Timeout:       callTime,
-		Transport:     guard{next: transport, base: base, token: e.Token},
-		CheckRedirect: sameHost,
-	})
+	own := base.Path + "repos/" + owner + "/" + repo + "/"
+	again := &retry{
+		next: guard{next: next, base: base, own: own, token: e.Token, most: maxAnswer},
+		now:  p.now, wait: p.wait, deadline: p.now().Add(allTime),
+		random: rand.New(rand.NewPCG(uint64(e.RunID), uint64(e.Attempt))),
+	}
+	c := api.NewClient(&http.Client{Transport: again, CheckRedirect: sameHost})
 	c.BaseURL = base
 	c.UserAgent = "perfgate"
-	return &client{api: c, owner: m[1], repo: m[2], token: e.Token}, nil
+	return &client{api: c, again: again, owner: owner, repo: repo, token: e.Token}, nil
 }
 
 func loopback(host string) bool {
@@ -90,17 +103,28 @@ func sameHost(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// A guard adds the token to requests to its own host only, and bounds what an answer may hold.
+// errOutside is what the guard refuses with when a request is for something else than the repository.
+var errOutside = errors.New("address outside of the repository")
+
+// A guard adds the token to requests to its own host only, lets none through to another part of it
+// than the repository's, and bounds what an answer may hold.
 type guard struct {
 	next  http.RoundTripper
 	base  *url.URL
+	own   string // what paths of the repository begin with
 	token Secret
+	most  int64 // bytes of one answer
 }
 
 // RoundTrip sends one request.
 func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme != g.base.Scheme || req.URL.Host != g.base.Host {
 		return nil, errOtherHost
+	}
+	// A name with dots in it would lead elsewhere. A redirect, which GitHub itself sent, may: the
+	// address of a renamed repository is its number.
+	if req.Response == nil && !strings.HasPrefix(req.URL.Path, g.own) && req.URL.Path != g.base.Path+"user" {
+		return nil, errOutside
 	}
 	req = req.Clone(req.Context())
 	req.Header.Set("Authorization", "Bearer "+string(g.token))
@@ -109,7 +133,7 @@ func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = struct {
 			io.Reader
 			io.Closer
-		}{io.LimitReader(resp.Body, maxAnswer), resp.Body}
+		}{io.LimitReader(resp.Body, g.most), resp.Body}
 	}
 	return resp, err
 }
@@ -180,16 +204,88 @@ func (c *client) remove(ctx context.Context, id int64) error {
 	return c.failure("delete a duplicate of the comment", resp, err)
 }
 
-// head returns the commit that a pull request points at now, and whether it is open.
-func (c *client) head(ctx context.Context, number int) (sha string, open bool, err error) {
+// A pull is a pull request as it is now.
+type pull struct {
+	number int
+	head   string // the commit that it points at
+	merge  string // the commit that GitHub made of it and its base to test them; may be empty
+	open   bool
+}
+
+func pullFromAPI(p *api.PullRequest) pull {
+	return pull{number: p.GetNumber(), head: p.GetHead().GetSHA(), merge: p.GetMergeCommitSHA(), open: p.GetState() == "open"}
+}
+
+// pull looks up a pull request.
+func (c *client) pull(ctx context.Context, number int) (pull, error) {
+	const doing = "look up the pull request"
 	pr, resp, err := c.api.PullRequests.Get(ctx, c.owner, c.repo, number)
 	if err != nil {
-		return "", false, c.failure("look up the pull request", resp, err)
+		return pull{}, c.failure(doing, resp, err)
 	}
 	if pr.GetState() == "" || pr.GetHead().GetSHA() == "" {
-		return "", false, c.failure("look up the pull request", resp, errEmpty)
+		return pull{}, c.failure(doing, resp, errEmpty)
 	}
-	return pr.GetHead().GetSHA(), pr.GetState() == "open", nil
+	return pullFromAPI(pr), nil
+}
+
+// pullsFrom lists the open pull requests that come from a branch of an owner's repository.
+func (c *client) pullsFrom(ctx context.Context, owner, branch string) ([]pull, error) {
+	prs, resp, err := c.api.PullRequests.List(ctx, c.owner, c.repo, &api.PullRequestListOptions{
+		State: "open", Head: owner + ":" + branch, ListOptions: api.ListOptions{PerPage: perPage},
+	})
+	return c.pulls("look for the pull request by its branch", prs, resp, err)
+}
+
+// pullsOf lists the pull requests that a commit is part of.
+func (c *client) pullsOf(ctx context.Context, sha string) ([]pull, error) {
+	const doing = "look for the pull request by its commit"
+	if !fullHash.MatchString(sha) {
+		return nil, notAHash(doing, sha)
+	}
+	prs, resp, err := c.api.PullRequests.ListPullRequestsWithCommit(ctx, c.owner, c.repo, sha, &api.ListOptions{PerPage: perPage})
+	return c.pulls(doing, prs, resp, err)
+}
+
+func (c *client) pulls(doing string, prs []*api.PullRequest, resp *api.Response, err error) ([]pull, error) {
+	if err != nil {
+		return nil, c.failure(doing, resp, err)
+	}
+	out := make([]pull, len(prs))
+	for i, p := range prs {
+		out[i] = pullFromAPI(p)
+	}
+	return out, nil
+}
+
+// notAHash refuses what would become part of an address and is no commit.
+func notAHash(doing, sha string) error {
+	return &Error{Class: ErrEnvironment, Doing: doing, Detail: fmt.Sprintf("%q is no full commit hash", printable(sha)), Help: "the event file or GITHUB_SHA must name one"}
+}
+
+// setStatus gives a commit a status, in place of an earlier one of the same name.
+func (c *client) setStatus(ctx context.Context, sha, name, page string, st Status) error {
+	const doing = "set the commit status"
+	if !fullHash.MatchString(sha) {
+		return notAHash(doing, sha)
+	}
+	in := &api.RepoStatus{State: &st.State, Context: &name, Description: &st.Description}
+	if page != "" {
+		in.TargetURL = &page
+	}
+	got, resp, err := c.api.Repositories.CreateStatus(ctx, c.owner, c.repo, sha, in)
+	if err == nil && got.GetState() != st.State {
+		err = errEmpty
+	}
+	if err == nil {
+		return nil
+	}
+	err = c.failure(doing, resp, err)
+	var e *Error
+	if errors.As(err, &e) && errors.Is(e.Class, ErrForbidden) {
+		e.Help = "add `permissions: statuses: write` to the job; for a pull request from a fork only a workflow_run job can, see docs/github.md"
+	}
+	return err
 }
 
 // login returns the name that the token's comments carry, or "" where GitHub does not tell: it
@@ -211,13 +307,16 @@ func (c *client) failure(doing string, resp *api.Response, err error) error {
 	e := &Error{Doing: doing, cause: err}
 	var syntax *json.SyntaxError
 	var shape *json.UnmarshalTypeError
+	var when *time.ParseError
 	var late net.Error
 	switch {
 	case errors.Is(err, errOtherHost):
 		e.Class = ErrRedirect
+	case errors.Is(err, errOutside):
+		e.Class, e.Detail = ErrEnvironment, "the address leads outside of the repository"
 	case errors.Is(err, context.Canceled):
 		e.Class, e.Detail = ErrNetwork, "interrupted"
-	case errors.As(err, &syntax), errors.As(err, &shape), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errEmpty):
+	case errors.As(err, &syntax), errors.As(err, &shape), errors.As(err, &when), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errEmpty):
 		e.Class, e.Detail = ErrServer, "its answer is not what GitHub sends"
 	case resp != nil && resp.Response != nil && resp.StatusCode >= 300:
 		message := c.hide(messageOf(err))

@@ -54,13 +54,14 @@ func (e *Error) Unwrap() []error {
 var help = map[error]string{
 	ErrUnauthorized: "the token is invalid or has expired: give the job's own token in GITHUB_TOKEN",
 	ErrForbidden: "add `permissions: pull-requests: write` to the job; for a pull request from a fork or by Dependabot " +
-		"the token is read-only whatever the workflow says, and the job summary has the report",
+		"the token is read-only whatever the workflow says: the job summary has the report, and docs/github.md the second workflow that may comment",
 	ErrNotFound:    "the pull request is gone, or the token cannot see the repository",
 	ErrTooLong:     "give a shorter comment",
 	ErrRateLimited: "run the job again later; the job summary has the report",
 	ErrRefused:     "this may be a defect of perfgate: report it with this message",
 	ErrServer:      "run the job again later; https://www.githubstatus.com says whether GitHub is down",
 	ErrNetwork:     "check that the runner reaches the host of GITHUB_API_URL",
+	ErrEnvironment: "check GITHUB_REPOSITORY and GITHUB_API_URL",
 	ErrRedirect:    "correct GITHUB_API_URL: the token is not sent to another host",
 }
 

@@ -85,11 +85,19 @@ func TestAnswers(t *testing.T) {
 				answer(w, c.status, c.body)
 				return true
 			}
-			out, err := publish(t, f.env(), Options{})
+			out, err := f.publish(f.env(), Options{})
 			wantClass(t, err, c.class, append(c.says, "create the comment")...)
 			said(t, out.NotDone, "create the comment")
-			if f.count("POST") != 1 {
-				t.Errorf("requests: %q", f.calls)
+			// What may pass is tried again, with the reason for it in between, but not beyond 90 seconds.
+			posts := 1
+			switch {
+			case c.class == ErrServer, c.header == "Retry-After: 7":
+				posts = 1 + maxRetries
+			case c.class == ErrRateLimited:
+				posts = 2
+			}
+			if f.count("POST") != posts || f.clock.at.Sub(f.began) > allTime {
+				t.Errorf("after %v, requests: %q", f.clock.waited, f.calls)
 			}
 		})
 	}
@@ -120,7 +128,7 @@ func TestEachRequestMayFail(t *testing.T) {
 		}
 		e := f.env()
 		e.Token = "ghp_person"
-		_, err := publish(t, e, Options{})
+		_, err := f.publish(e, Options{})
 		wantClass(t, err, ErrServer, c.doing)
 	}
 	// A duplicate that cannot be deleted is said, and the comment stands.
@@ -133,7 +141,7 @@ func TestEachRequestMayFail(t *testing.T) {
 		}
 		return r.Method == "DELETE"
 	}
-	out, err := publish(t, f.env(), Options{})
+	out, err := f.publish(f.env(), Options{})
 	if err != nil {
 		t.Error(err)
 	}
@@ -146,7 +154,7 @@ func TestEachRequestMayFail(t *testing.T) {
 		}
 		return r.Method == "DELETE"
 	}
-	if out, err = publish(t, f.env(), Options{}); err != nil || len(out.NotDone) != 0 {
+	if out, err = f.publish(f.env(), Options{}); err != nil || len(out.NotDone) != 0 {
 		t.Errorf("%q, %v", out.NotDone, err)
 	}
 }
@@ -167,7 +175,7 @@ func TestTokenDoesNotFollowARedirect(t *testing.T) {
 				}
 				return r.Method == method
 			}
-			_, err := publish(t, f.env(), Options{})
+			_, err := f.publish(f.env(), Options{})
 			wantClass(t, err, ErrRedirect, "GITHUB_API_URL")
 		}
 	}
@@ -181,7 +189,7 @@ func TestTokenDoesNotFollowARedirect(t *testing.T) {
 			t.Errorf("redirect to %s: %v", address, err)
 		}
 	}
-	c, err := newClient(newFake(t).env(), nil)
+	c, err := newClient(newFake(t).env(), Publisher{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +200,7 @@ func TestTokenDoesNotFollowARedirect(t *testing.T) {
 	if c.api.Client().CheckRedirect == nil {
 		t.Error("redirects are not checked")
 	}
-	if _, err := c.api.Client().Transport.RoundTrip(req); !errors.Is(err, errOtherHost) || arrived != 0 {
+	if _, err := c.api.Client().Transport.(*retry).next.RoundTrip(req); !errors.Is(err, errOtherHost) || arrived != 0 {
 		t.Errorf("the guard let it through: %v", err)
 	}
 }
@@ -208,7 +216,7 @@ func TestRedirectOnTheSameHostIsFollowed(t *testing.T) {
 	}
 	e := f.env()
 	e.Repository = "old/name"
-	if _, err := publish(t, e, Options{}); err != nil {
+	if _, err := f.publish(e, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	f.want(jobLogin + ": [500.1] the report")
@@ -219,13 +227,13 @@ func TestSettings(t *testing.T) {
 	for _, repo := range []string{"", "o", "o/", "/r", "o/r/x", "../r", "o/..", "o/.", "o/r?x", "o/r#x", "o/r%2f", "o r/x", "-o/r", "o/r\n", "o\\r", "a/" + strings.Repeat("x", 101)} {
 		e := f.env()
 		e.Repository = repo
-		_, err := publish(t, e, Options{})
+		_, err := f.publish(e, Options{})
 		wantClass(t, err, ErrEnvironment, "OWNER/NAME")
 	}
 	for _, address := range []string{"", "api.github.com", "http://api.github.com", "ftp://x", "https://", "https://u:p@x", "https://x?y", "https://x#y", "://", "http://127.0.0.1.evil.example"} {
 		e := f.env()
 		e.APIURL = address
-		_, err := publish(t, e, Options{})
+		_, err := f.publish(e, Options{})
 		wantClass(t, err, ErrEnvironment, "GITHUB_API_URL")
 	}
 	if len(f.calls) != 0 {
@@ -245,7 +253,7 @@ func TestSettings(t *testing.T) {
 		}
 		e := f.env()
 		e.APIURL += end
-		if _, err := publish(t, e, Options{}); err != nil {
+		if _, err := f.publish(e, Options{}); err != nil {
 			t.Errorf("%s: %v", end, err)
 		}
 	}
@@ -254,7 +262,7 @@ func TestSettings(t *testing.T) {
 func TestCommentLength(t *testing.T) {
 	f := newFake(t)
 	room := MaxComment - len([]rune(ours(500, 1, "")))
-	if _, err := publish(t, f.env(), Options{Comment: strings.Repeat("é", room+1)}); err == nil {
+	if _, err := f.publish(f.env(), Options{Comments: []string{strings.Repeat("é", room+1)}}); err == nil {
 		t.Error("a character too long: no error")
 	} else {
 		wantClass(t, err, ErrTooLong, "65537 characters")
@@ -262,7 +270,7 @@ func TestCommentLength(t *testing.T) {
 	if len(f.calls) != 0 {
 		t.Errorf("requests: %q", f.calls)
 	}
-	if _, err := publish(t, f.env(), Options{Comment: strings.Repeat("é", room)}); err != nil {
+	if _, err := f.publish(f.env(), Options{Comments: []string{strings.Repeat("é", room)}}); err != nil {
 		t.Error(err)
 	}
 }
@@ -277,21 +285,28 @@ func TestEndlessAnswers(t *testing.T) {
 		}
 		return false
 	}
-	_, err := publish(t, f.env(), Options{})
+	_, err := f.publish(f.env(), Options{})
 	wantClass(t, err, ErrServer, "more than 100 pages")
 	if n := f.count("GET /repos/o/r/issues"); n != maxPages {
 		t.Errorf("%d pages asked for", n)
 	}
 	// One answer without end is cut, whatever its status.
-	for _, status := range []int{200, 500} {
+	for status, class := range map[int]error{200: ErrServer, 400: ErrRefused} {
 		body := &spaces{}
-		c, err := newClient(f.env(), endless{status, body})
+		c, err := newClient(f.env(), Publisher{Transport: endless{status, body}, Now: f.clock.now, Wait: f.clock.wait})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = c.head(context.Background(), 7)
-		wantClass(t, err, ErrServer)
-		if body.read > maxAnswer+1<<20 {
+		const most = 1 << 20
+		g := c.again.next.(guard)
+		if g.most != maxAnswer {
+			t.Errorf("an answer may have %d bytes", g.most)
+		}
+		g.most = most
+		c.again.next = g
+		_, err = c.pull(context.Background(), 7)
+		wantClass(t, err, class)
+		if body.read > most+64<<10 {
 			t.Errorf("%d bytes read", body.read)
 		}
 	}
@@ -311,7 +326,7 @@ func (e endless) RoundTrip(r *http.Request) (*http.Response, error) {
 type spaces struct{ read int }
 
 func (s *spaces) Read(p []byte) (int, error) {
-	if s.read > 2*maxAnswer {
+	if s.read > 8<<20 {
 		return 0, io.EOF
 	}
 	for i := range p {
@@ -324,13 +339,13 @@ func (s *spaces) Read(p []byte) (int, error) {
 func TestNoAnswer(t *testing.T) {
 	f := newFake(t)
 	f.server.Close()
-	_, err := publish(t, f.env(), Options{})
+	_, err := f.publish(f.env(), Options{})
 	wantClass(t, err, ErrNetwork, "GITHUB_API_URL")
 
 	f = newFake(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	f.before = func(http.ResponseWriter, *http.Request) bool { cancel(); return false }
-	_, err = (&Publisher{}).Publish(ctx, f.env(), Options{Comment: "c"})
+	_, err = (Publisher{}).Publish(ctx, f.env(), Options{Comments: []string{"c"}})
 	wantClass(t, err, ErrNetwork, "interrupted")
 	if !errors.Is(err, context.Canceled) {
 		t.Error("an interrupt cannot be told")
@@ -338,6 +353,6 @@ func TestNoAnswer(t *testing.T) {
 
 	ctx, cancel = context.WithDeadline(context.Background(), time.Unix(0, 0))
 	defer cancel()
-	_, err = (&Publisher{}).Publish(ctx, newFake(t).env(), Options{Comment: "c"})
+	_, err = (Publisher{}).Publish(ctx, newFake(t).env(), Options{Comments: []string{"c"}})
 	wantClass(t, err, ErrNetwork, "it took too long")
 }

@@ -15,18 +15,30 @@ type marker struct {
 	run     int64
 	attempt int
 	head    string
+	merge   string // the commit that was tested, where that is not head
+	fresh   bool   // of a comment that later runs leave as it is
 }
 
 // prefix is what comments of this key begin with. The space behind the key keeps it from being the
-// beginning of another one.
-func (m marker) prefix() string { return "<!-- perfgate:" + m.key + " " }
+// beginning of another one. A fresh comment has another prefix, or the first run that keeps one comment
+// up to date would delete all that were to stay.
+func (m marker) prefix() string {
+	if m.fresh {
+		return "<!-- perfgate-new:" + m.key + " "
+	}
+	return "<!-- perfgate:" + m.key + " "
+}
 
 // String returns the whole line, without its end.
 func (m marker) String() string {
-	return fmt.Sprintf("%srun=%d attempt=%d head=%s -->", m.prefix(), m.run, m.attempt, m.head)
+	merge := ""
+	if m.merge != "" {
+		merge = " merge=" + m.merge
+	}
+	return fmt.Sprintf("%srun=%d attempt=%d head=%s%s -->", m.prefix(), m.run, m.attempt, m.head, merge)
 }
 
-var markerTail = regexp.MustCompile(`^run=(\d{1,18}) attempt=(\d{1,9}) head=[0-9a-f]* -->`)
+var markerTail = regexp.MustCompile(`^run=(\d{1,18}) attempt=(\d{1,9}) head=[0-9a-f]*(?: merge=[0-9a-f]*)? -->`)
 
 // parse reports whether a comment's text begins with a marker of this key, and which run wrote it.
 // Run 0 stands for a marker that is damaged: any run may replace it.

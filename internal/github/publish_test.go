@@ -12,12 +12,11 @@ import (
 )
 
 // publish delivers a comment and returns the outcome.
-func publish(t *testing.T, e Env, o Options) (Outcome, error) {
-	t.Helper()
-	if o.Comment == "" {
-		o.Comment = "the report"
+func (f *fake) publish(e Env, o Options) (Outcome, error) {
+	if o.Comments == nil {
+		o.Comments = []string{"the report"}
 	}
-	return (&Publisher{}).Publish(context.Background(), e, o)
+	return f.publisher().Publish(context.Background(), e, o)
 }
 
 // want fails unless the comments are these, as "author: text" with the marker's run in front.
@@ -48,7 +47,7 @@ func said(t *testing.T, lines []string, text string) {
 func TestCreateThenUpdate(t *testing.T) {
 	f := newFake(t)
 	f.add("alice", "hello")
-	out, err := publish(t, f.env(), Options{Comment: "first"})
+	out, err := f.publish(f.env(), Options{Comments: []string{"first"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +58,7 @@ func TestCreateThenUpdate(t *testing.T) {
 	}
 	e := f.env()
 	e.RunID = 501
-	out, err = publish(t, e, Options{Comment: "second"})
+	out, err = f.publish(e, Options{Comments: []string{"second"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +68,7 @@ func TestCreateThenUpdate(t *testing.T) {
 		t.Errorf("not done: %q", out.NotDone)
 	}
 	// The same attempt may write again, and a job's token is not asked whose it is.
-	if _, err := publish(t, e, Options{Comment: "third"}); err != nil {
+	if _, err := f.publish(e, Options{Comments: []string{"third"}}); err != nil {
 		t.Fatal(err)
 	}
 	f.want("alice: hello", jobLogin+": [501.1] third")
@@ -78,21 +77,23 @@ func TestCreateThenUpdate(t *testing.T) {
 	}
 }
 
-func TestCommentOnAThirdPage(t *testing.T) {
-	f := newFake(t)
-	for i := range 230 {
-		f.add("alice", fmt.Sprint("comment ", i))
+func TestCommentOnALaterPage(t *testing.T) {
+	for others, pages := range map[int]int{99: 2, 130: 2, 230: 3} {
+		f := newFake(t)
+		for i := range others {
+			f.add("alice", fmt.Sprint("comment ", i))
+		}
+		f.add(jobLogin, ours(400, 1, "old"))
+		f.add("bob", "last")
+		if _, err := f.publish(f.env(), Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if f.count("POST") != 0 || f.count("GET /repos/o/r/issues/7/comments") != pages {
+			t.Errorf("%d other comments: requests: %q", others, f.calls)
+		}
+		f.comments = f.comments[others:]
+		f.want(jobLogin+": [500.1] the report", "bob: last")
 	}
-	f.add(jobLogin, ours(400, 1, "old"))
-	f.add("bob", "last")
-	if _, err := publish(t, f.env(), Options{}); err != nil {
-		t.Fatal(err)
-	}
-	if f.count("POST") != 0 || f.count("GET /repos/o/r/issues/7/comments") != 3 {
-		t.Errorf("requests: %q", f.calls)
-	}
-	f.comments = f.comments[230:]
-	f.want(jobLogin+": [500.1] the report", "bob: last")
 }
 
 func TestDuplicatesOfOursAreDeleted(t *testing.T) {
@@ -105,7 +106,7 @@ func TestDuplicatesOfOursAreDeleted(t *testing.T) {
 	f.add(jobLogin, "<!-- perfgate:default2 run=1 attempt=1 head= -->\nlonger key")
 	f.add(jobLogin, "> "+ours(1, 1, "marker not in front"))
 	f.add(jobLogin, "<!-- perfgate:default damaged -->\nthree")
-	out, err := publish(t, f.env(), Options{})
+	out, err := f.publish(f.env(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +124,7 @@ func TestDuplicatesOfOursAreDeleted(t *testing.T) {
 func TestForeignMarkerIsLeftAlone(t *testing.T) {
 	f := newFake(t)
 	f.add("mallory", ours(999, 9, "planted"))
-	if _, err := publish(t, f.env(), Options{}); err != nil {
+	if _, err := f.publish(f.env(), Options{}); err != nil {
 		t.Fatal(err)
 	}
 	f.want("mallory: [999.9] planted", jobLogin+": [500.1] the report")
@@ -143,7 +144,7 @@ func TestAuthor(t *testing.T) {
 		f.add(jobLogin, ours(999, 1, "of a job"))
 		e := f.env()
 		e.Token = "ghp_person"
-		if _, err := publish(t, e, Options{}); err != nil {
+		if _, err := f.publish(e, Options{}); err != nil {
 			t.Fatal(err)
 		}
 		f.want("carol: [500.1] the report", jobLogin+": [999.1] of a job")
@@ -152,7 +153,7 @@ func TestAuthor(t *testing.T) {
 		f := newFake(t)
 		f.writer = "app[bot]"
 		f.add("app[bot]", ours(1, 1, "old"))
-		if _, err := publish(t, f.env(), Options{Author: "App[bot]"}); err != nil {
+		if _, err := f.publish(f.env(), Options{Author: "App[bot]"}); err != nil {
 			t.Fatal(err)
 		}
 		f.want("app[bot]: [500.1] the report")
@@ -164,7 +165,7 @@ func TestAuthor(t *testing.T) {
 		f := newFake(t)
 		f.writer = "app[bot]"
 		f.add("app[bot]", ours(1, 1, "old"))
-		if _, err := publish(t, f.env(), Options{}); err != nil {
+		if _, err := f.publish(f.env(), Options{}); err != nil {
 			t.Fatal(err)
 		}
 		f.want("app[bot]: [500.1] the report")
@@ -190,8 +191,8 @@ func TestStale(t *testing.T) {
 		{"same run, same attempt", 500, 2, nil, ""},
 		{"same run, later attempt", 500, 3, nil, "a newer run wrote it"},
 		{"later run", 501, 1, nil, "a newer run wrote it"},
-		{"closed", 1, 1, func(f *fake) { f.state = "closed" }, "pull request 7 is closed"},
-		{"head moved", 1, 1, func(f *fake) { f.head = strings.Repeat("b", 40) }, "moved on to bbbbbbbbbbbb, this run tested 8c1f0a7d3b5e"},
+		{"closed", 1, 1, func(f *fake) { f.pulls[0].state = "closed" }, "pull request 7 is closed"},
+		{"head moved", 1, 1, func(f *fake) { f.pulls[0].head = strings.Repeat("b", 40) }, "moved on to bbbbbbbbbbbb, this run tested 8c1f0a7d3b5e"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFake(t)
@@ -201,7 +202,7 @@ func TestStale(t *testing.T) {
 			}
 			e := f.env()
 			e.Attempt = 2
-			out, err := publish(t, e, Options{})
+			out, err := f.publish(e, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -243,7 +244,7 @@ func TestRace(t *testing.T) {
 				}
 				return false
 			}
-			if _, err := publish(t, f.env(), Options{}); err != nil {
+			if _, err := f.publish(f.env(), Options{}); err != nil {
 				t.Fatal(err)
 			}
 			if !raced {
@@ -269,7 +270,7 @@ func TestNothingToDo(t *testing.T) {
 		{"not in Actions", outside, "no job of GitHub Actions"},
 		{"no pull request", push, "no comment: the event push has no pull request"},
 	} {
-		out, err := publish(t, c.env, Options{})
+		out, err := f.publish(c.env, Options{})
 		if err != nil || len(out.Done) != 0 {
 			t.Errorf("%s: done %q, error %v", c.name, out.Done, err)
 		}
@@ -277,7 +278,7 @@ func TestNothingToDo(t *testing.T) {
 	}
 	noToken := f.env()
 	noToken.Token = ""
-	out, err := publish(t, noToken, Options{})
+	out, err := f.publish(noToken, Options{})
 	if !errors.Is(err, ErrNoToken) {
 		t.Errorf("no token: %v", err)
 	}
@@ -291,7 +292,7 @@ func TestSummary(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "summary")
 	e := Env{InActions: true, SummaryFile: name, NoPullRequest: "the event push has no pull request"}
 	run := func(summary string) (Outcome, error) {
-		return (&Publisher{}).Publish(context.Background(), e, Options{Summary: summary})
+		return (Publisher{}).Publish(context.Background(), e, Options{Summaries: []string{summary}})
 	}
 	read := func() string {
 		b, err := os.ReadFile(name)
@@ -334,14 +335,14 @@ func TestBothAreTried(t *testing.T) {
 	f := newFake(t)
 	e := f.env()
 	e.SummaryFile = t.TempDir()
-	out, err := publish(t, e, Options{Summary: "s", Comment: "c"})
+	out, err := f.publish(e, Options{Summaries: []string{"s"}, Comments: []string{"c"}})
 	if !errors.Is(err, ErrSummary) {
 		t.Error(err)
 	}
 	said(t, out.Done, "created the comment")
 	f.server.Close()
 	e.SummaryFile = filepath.Join(t.TempDir(), "summary")
-	out, err = publish(t, e, Options{Summary: "s", Comment: "c"})
+	out, err = f.publish(e, Options{Summaries: []string{"s"}, Comments: []string{"c"}})
 	if !errors.Is(err, ErrNetwork) {
 		t.Error(err)
 	}

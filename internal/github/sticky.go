@@ -2,6 +2,8 @@ package github
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 )
 
@@ -9,9 +11,10 @@ import (
 type sticky struct {
 	client *client
 	mark   marker
-	number int    // of the pull request
-	author string // login of our comments
-	body   string // with the marker
+	mode   Mode
+	number int      // of the pull request
+	author string   // login of our comments
+	bodies []string // with the marker, the longest first
 	out    *Outcome
 }
 
@@ -22,6 +25,9 @@ func (s *sticky) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.mode == Fresh {
+		return s.fresh(ctx, ours)
+	}
 	if s.newer(ours) != nil {
 		s.out.notDone("comment left as it is: a newer run wrote it")
 		return nil
@@ -29,7 +35,11 @@ func (s *sticky) publish(ctx context.Context) error {
 	if len(ours) > 0 {
 		return s.update(ctx, ours)
 	}
-	made, err := s.client.create(ctx, s.number, s.body)
+	if s.mode == Existing {
+		s.out.notDone("no comment: there is none yet, and nothing that calls for one")
+		return nil
+	}
+	made, err := s.create(ctx)
 	if err != nil {
 		return err
 	}
@@ -61,6 +71,55 @@ func (s *sticky) publish(ctx context.Context) error {
 	return s.update(ctx, ours)
 }
 
+// fresh creates a comment, or writes anew the one that this attempt has created.
+func (s *sticky) fresh(ctx context.Context, ours []comment) error {
+	if i := slices.IndexFunc(ours, s.sameAttempt); i >= 0 {
+		return s.update(ctx, ours[i:i+1])
+	}
+	made, err := s.create(ctx)
+	if err != nil {
+		return err
+	}
+	s.out.done("created the comment %s", printable(made.url))
+	return nil
+}
+
+func (s *sticky) sameAttempt(c comment) bool { return strings.HasPrefix(c.body, s.mark.String()) }
+
+// create creates the comment. Where the answer is lost, it may be there all the same: so before it is
+// sent again, it is looked for.
+func (s *sticky) create(ctx context.Context) (comment, error) {
+	for try := 0; ; try++ {
+		made, err := s.shorter(func(body string) (comment, error) { return s.client.create(ctx, s.number, body) })
+		lost := errors.Is(err, ErrServer) || errors.Is(err, ErrNetwork)
+		if !lost || ctx.Err() != nil || try >= maxRetries || !s.client.again.hold(ctx, s.client.again.backoff(try)) {
+			return made, err
+		}
+		ours, listErr := s.ours(ctx)
+		if listErr != nil {
+			return comment{}, err
+		}
+		if i := slices.IndexFunc(ours, s.sameAttempt); i >= 0 {
+			return ours[i], nil
+		}
+	}
+}
+
+// shorter writes the longest text that is not too long.
+func (s *sticky) shorter(write func(body string) (comment, error)) (comment, error) {
+	for i, body := range s.bodies {
+		made, err := write(body)
+		if errors.Is(err, ErrTooLong) && i < len(s.bodies)-1 {
+			continue
+		}
+		if err == nil && i > 0 {
+			s.out.notDone("comment in full: it is too long for GitHub, a shorter one stands in its place")
+		}
+		return made, err
+	}
+	return comment{}, nil // there is always one
+}
+
 // ours lists our comments, oldest first.
 func (s *sticky) ours(ctx context.Context) ([]comment, error) {
 	all, err := s.client.comments(ctx, s.number)
@@ -88,7 +147,7 @@ func (s *sticky) newer(ours []comment) *comment {
 
 // update writes the oldest of our comments anew and deletes the others.
 func (s *sticky) update(ctx context.Context, ours []comment) error {
-	made, err := s.client.edit(ctx, ours[0].id, s.body)
+	made, err := s.shorter(func(body string) (comment, error) { return s.client.edit(ctx, ours[0].id, body) })
 	if err != nil {
 		return err
 	}
