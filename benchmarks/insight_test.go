@@ -283,21 +283,13 @@ func TestGain(t *testing.T) {
 // Every insight prints an exact unit, and none that readers of benchmark text do not know. Which of the gains are
 // exact has to be known too: others vary.
 func TestInsightUnitsAreUnderstood(t *testing.T) {
-	out := output(t, "-test.run=^$", "-test.bench=^BenchmarkInsight(Batch|Publish|Reuse|Adaptive|Digest|Pooling|Recovery)", "-test.benchtime=1x")
-	r := benchfmt.NewReader(strings.NewReader(out), "output")
-	results := 0
-	for r.Scan() {
-		rec, ok := r.Result().(*benchfmt.Result)
-		if !ok {
-			continue
-		}
-		results++
+	printed(t, "^BenchmarkInsight(Batch|Publish|Reuse|Adaptive|Digest|Pooling|Recovery)", 50, func(rec *benchfmt.Result, units benchfmt.UnitMetadataMap) {
 		exact := 0
 		for _, v := range rec.Values {
-			if r.Units().GetBetter(v.Unit) == 0 {
+			if units.GetBetter(v.Unit) == 0 {
 				t.Errorf("unit %s: no line says which way is better", v.Unit)
 			}
-			declared := r.Units().Get(v.Unit, "assume") != nil
+			declared := isExact(units, v.Unit)
 			if declared {
 				exact++
 			}
@@ -308,8 +300,5 @@ func TestInsightUnitsAreUnderstood(t *testing.T) {
 		if exact == 0 {
 			t.Errorf("%s has no exact unit", rec.Name)
 		}
-	}
-	if err := r.Err(); err != nil || results < 50 {
-		t.Errorf("%d results, %v; want 50 or more\n%s", results, err, out)
-	}
+	})
 }

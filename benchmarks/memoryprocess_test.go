@@ -90,31 +90,20 @@ func TestPeakOfAProcessIsItsOwn(t *testing.T) {
 
 // Units of memory are known: which way is better, and that only counts are exact.
 func TestMemoryUnitsAreUnderstood(t *testing.T) {
-	out := output(t, "-test.run=^$", "-test.bench=^BenchmarkMemory(Peak|Retained)$/^ops=10000$/^payload=256$|^BenchmarkMemory(Journal|Leak|Bound)$/^(mb=1|protocol=session|limit=queue)$", "-test.benchtime=1x")
-	r := benchfmt.NewReader(strings.NewReader(out), "output")
 	want := map[string]bool{ // exact
 		"peak-heap-B": false, "peak-rss-B": false, "retained-B": false, "xheap": false,
 		"leak-B/cycle": true, "goroutines": true, "held": true, "held-B": false,
 	}
-	results := 0
-	for r.Scan() {
-		rec, ok := r.Result().(*benchfmt.Result)
-		if !ok {
-			continue
-		}
-		results++
+	some := "^BenchmarkMemory(Peak|Retained)$/^ops=10000$/^payload=256$|^BenchmarkMemory(Journal|Leak|Bound)$/^(mb=1|protocol=session|limit=queue)$"
+	printed(t, some, 5, func(rec *benchfmt.Result, units benchfmt.UnitMetadataMap) {
 		for _, v := range rec.Values {
 			if v.Unit == "sec/op" {
 				continue
 			}
 			exact, known := want[v.Unit]
-			m := r.Units().Get(v.Unit, "assume")
-			if !known || r.Units().GetBetter(v.Unit) != -1 || exact != (m != nil && m.Value == "exact") || v.Value < 0 {
-				t.Errorf("%s: %v %s, direction %d, %v", rec.Name, v.Value, v.Unit, r.Units().GetBetter(v.Unit), m)
+			if !known || units.GetBetter(v.Unit) != -1 || exact != isExact(units, v.Unit) || v.Value < 0 {
+				t.Errorf("%s: %v %s, direction %d", rec.Name, v.Value, v.Unit, units.GetBetter(v.Unit))
 			}
 		}
-	}
-	if r.Err() != nil || results != 5 {
-		t.Errorf("%d results, %v; want 5\n%s", results, r.Err(), out)
-	}
+	})
 }
