@@ -370,3 +370,14 @@ func TestSettingsAreCopied(t *testing.T) {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 }
+
+// What git says is told in one line, without passwords and what a terminal would obey.
+func TestSaid(t *testing.T) {
+	got := said("fatal: unable to access 'https://user:secret@git.example.com/x/':\x1b[31m no.\nhint: ask\n\nremote: gone.\n")
+	if want := "fatal: unable to access 'https://git.example.com/x/':[31m no.; remote: gone"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if n := len(said(strings.Repeat("ä", 5000))); n > 1010 {
+		t.Errorf("%d bytes", n)
+	}
+}
