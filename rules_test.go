@@ -65,7 +65,7 @@ var layers = []layer{
 		dir: "internal/replay", ours: []string{"internal/gate", "internal/sample", "internal/budget"},
 		foreign: []string{"golang.org/x/perf/benchfmt", "github.com/aclements/go-moremath/stats"},
 	},
-	{dir: "internal/baseline", ours: []string{"internal/sample"}},
+	{dir: "internal/baseline", ours: []string{"internal/sample"}, foreign: []string{"golang.org/x/mod/semver"}},
 	{
 		dir: "internal/measure", foreign: []string{"golang.org/x/mod/semver", "golang.org/x/sys/unix"},
 		foreignT: []string{"golang.org/x/perf/benchfmt"},

@@ -35,7 +35,8 @@ func checkCommand(s Streams) *cli.Command {
 		Usage: "measure base and head, judge them against the budgets, report",
 		Flags: append([]cli.Flag{
 			budgetsFlag(),
-			&cli.StringFlag{Name: "base", Usage: "compare with git `REF` or with a FILE of benchmark text, whatever the budgets say"},
+			&cli.StringFlag{Name: "base", Usage: "compare with git `REF`, with a FILE of benchmark text, with baseline:NAME or with the highest baseline, whatever the budgets say"},
+			storeFlag(),
 			suiteFlag(),
 			quickFlag(),
 			&cli.StringFlag{Name: "out", Value: outDir, Usage: "`DIR` for " + strings.Join([]string{baseFile, headFile, resultFile, reportFile}, ", ")},
@@ -52,6 +53,10 @@ func checkCommand(s Streams) *cli.Command {
 				return err
 			}
 			k.base, k.allowNoBase, k.profiles = c.String("base"), c.Bool("allow-no-base"), c.Bool("profile")
+			k.store = c.String(storeFlagName)
+			if err := checkStore(k.store); err != nil {
+				return err
+			}
 			return k.check(c.Context)
 		},
 	}
@@ -71,11 +76,16 @@ type checker struct {
 	budgets               budget.Set
 	suites                []budget.Suite // of the budgets, those asked for; none is all benchmarks
 	found                 *measure.Found
+	store                 string      // of baselines, as the flag has it
+	stored                *sample.Set // the record of the base that is measured anew
+	storedText            []byte
 }
 
 // input is what a judgement by the check's budgets rests on.
 func (k *checker) input(base, head *sample.Set, noBase string, allow bool) gate.Input {
-	return judgeInput(k.budgets, k.suites, base, head, noBase, allow)
+	in := judgeInput(k.budgets, k.suites, base, head, noBase, allow)
+	in.Stored = k.stored
+	return in
 }
 
 // A world is what a check measures in.
@@ -131,7 +141,7 @@ func (k *checker) check(ctx context.Context) error {
 		return err
 	}
 	defer w.close()
-	base, err := k.findBase(ctx, w.repo, w.head)
+	base, err := k.findBase(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -184,21 +194,24 @@ type baseSource struct {
 	none    string // why there is no version
 }
 
-func (k *checker) findBase(ctx context.Context, repo *measure.Repo, head measure.Version) (baseSource, error) {
+func (k *checker) findBase(ctx context.Context, w *world) (baseSource, error) {
 	against := k.budgets.Against
 	if k.base != "" {
 		against = k.base
+	}
+	if name, ok := baselineNamed(against); ok {
+		return k.fromStore(ctx, w, name)
 	}
 	if against != "release" && against != "merge-base" {
 		if info, err := os.Stat(against); err == nil && info.Mode().IsRegular() {
 			set, text, err := readSamples(against)
 			if err == nil {
-				err = baseline(set)
+				err = usableBase(set)
 			}
 			return baseSource{text: text, name: against}, err
 		}
 	}
-	v, err := repo.FindBase(ctx, head, against, os.Getenv("GITHUB_BASE_REF"))
+	v, err := w.repo.FindBase(ctx, w.head, against, os.Getenv("GITHUB_BASE_REF"))
 	var none measure.ErrNoBase
 	switch {
 	case err == nil:
@@ -212,8 +225,8 @@ func (k *checker) findBase(ctx context.Context, repo *measure.Repo, head measure
 	return k.recorded(none.Text)
 }
 
-// baseline refuses a file that serves as none, before anything is measured to compare with it.
-func baseline(set *sample.Set) error {
+// usableBase refuses a file that serves as none, before anything is measured to compare with it.
+func usableBase(set *sample.Set) error {
 	if err := gate.CheckBase(set, nil); err != nil {
 		return exitError{gate.ExitMisuse, err}
 	}
@@ -242,7 +255,7 @@ func (k *checker) recorded(why string) (baseSource, error) {
 	if err != nil {
 		return baseSource{}, err
 	}
-	if err := baseline(set); err != nil {
+	if err := usableBase(set); err != nil {
 		return baseSource{}, err
 	}
 	// The samples say themselves that they serve exact units only, so that judging them again from
@@ -296,6 +309,10 @@ func (k *checker) measure(ctx context.Context, repo *measure.Repo, headVersion m
 			k.show.line("%v", err)
 			out.none = fmt.Sprintf("the benchmarks of %s do not build; give another version with --base REF", describe(*base.version))
 			k.session.Base = nil
+			if k.stored != nil {
+				out.base, out.baseName, out.none = k.storedText, filepath.Join(k.out, baseFile), ""
+				k.stored = nil
+			}
 		case err != nil:
 			return out, notJudged(err)
 		}
@@ -558,6 +575,14 @@ func (k *checker) judge(t texts, examine func(gate.Result) (bottleneck.Report, e
 	head, err := parseSamples(filepath.Join(k.out, headFile), t.head)
 	if err != nil {
 		return err
+	}
+	if k.stored != nil {
+		if err := write(storedFile, k.storedText); err != nil {
+			return err
+		}
+		if k.stored, err = parseSamples(filepath.Join(k.out, storedFile), k.storedText); err != nil {
+			return err
+		}
 	}
 	var base *sample.Set
 	if t.base != nil {

@@ -28,6 +28,7 @@ func judgeCommand(s Streams) *cli.Command {
 			suiteFlag(),
 			&cli.StringFlag{Name: "base", Usage: "`FILE` of benchmark text of the version compared with"},
 			&cli.StringFlag{Name: "head", Usage: "`FILE` of benchmark text of the version judged (required)"},
+			&cli.StringFlag{Name: "baseline", Usage: "`FILE` of the record of base, whose exact values head is compared with: " + storedFile + " of a check"},
 			&cli.StringFlag{Name: "out", Usage: "write the result to `FILE` and the verdicts to stdout, instead of the result to stdout"},
 			allowNoBaseFlag(),
 		},
@@ -47,7 +48,13 @@ func judgeCommand(s Streams) *cli.Command {
 			if base != nil {
 				noBase = ""
 			}
-			result, err := judge(judgeInput(set, suites, base, head, noBase, c.Bool("allow-no-base")))
+			in := judgeInput(set, suites, base, head, noBase, c.Bool("allow-no-base"))
+			if name := c.String("baseline"); name != "" {
+				if in.Stored, err = streamSamples(name); err != nil {
+					return err
+				}
+			}
+			result, err := judge(in)
 			if err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/perfgate/perfgate/internal/gate"
+	"github.com/perfgate/perfgate/internal/sample"
 )
 
 func runCommand(s Streams) *cli.Command {
@@ -68,14 +69,7 @@ func (k *checker) run(ctx context.Context, out string) error {
 		return err
 	}
 	defer w.close()
-	t, err := k.measure(ctx, w.repo, w.head, baseSource{none: "run compares nothing"}, w.tmp)
-	if err != nil {
-		return interruptedOr(ctx, err)
-	}
-	if err := writeFile(out, t.head); err != nil {
-		return notJudged(err)
-	}
-	head, err := parseSamples(out, t.head)
+	head, _, err := k.headAlone(ctx, w, out)
 	if err != nil {
 		return err
 	}
@@ -84,7 +78,7 @@ func (k *checker) run(ctx context.Context, out string) error {
 		sure = fmt.Sprintf("; confidence %s: no baseline", head.Confidence)
 	}
 	k.show.line("wrote the samples of %d benchmarks to %s%s", len(head.Benchmarks), out, sure)
-	missing := gate.Unmeasured(k.input(nil, head, t.none, true))
+	missing := gate.Unmeasured(k.input(nil, head, runNoBase, true))
 	for _, text := range missing {
 		k.show.line("not measured: %s", text)
 	}
@@ -92,4 +86,19 @@ func (k *checker) run(ctx context.Context, out string) error {
 		return ended(gate.ExitNotJudged)
 	}
 	return nil
+}
+
+const runNoBase = "run compares nothing"
+
+// headAlone measures head with no base and writes its samples.
+func (k *checker) headAlone(ctx context.Context, w *world, out string) (*sample.Set, []byte, error) {
+	t, err := k.measure(ctx, w.repo, w.head, baseSource{none: runNoBase}, w.tmp)
+	if err != nil {
+		return nil, nil, interruptedOr(ctx, err)
+	}
+	if err := writeFile(out, t.head); err != nil {
+		return nil, nil, notJudged(err)
+	}
+	head, err := parseSamples(out, t.head)
+	return head, t.head, err
 }

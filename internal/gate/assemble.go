@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/perfgate/perfgate/internal/sample"
@@ -64,6 +65,13 @@ func (j *judge) baseSide() Side {
 	s := side(j.in.Base)
 	if j.in.Recorded {
 		s.Kind, s.Why = "recorded", "recorded in the repository; "+j.in.NoBase
+	}
+	if j.in.Stored != nil {
+		p := j.in.Stored.Provenance
+		s.Why += "; exact values are those of its record " + cmp.Or(p["baseline-name"], j.in.Stored.File)
+		if t := p["baseline-recorded"]; t != "" {
+			s.Why += " of " + t
+		}
 	}
 	return s
 }

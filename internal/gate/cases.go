@@ -46,6 +46,7 @@ func (j *judge) plainCases(b *budget.Budget, keys []sample.Key) []*testcase {
 		c.class = j.class(b, c.base, c.head)
 		c.declared = j.declaredExact(b)
 		c.dir = j.direction(b)
+		j.keep(c)
 		out = append(out, c)
 	}
 	return out

@@ -26,6 +26,9 @@ func (j *judge) decide(c *testcase) {
 		j.decidePlain(c)
 	}
 	c.warnDropped()
+	if c.unlike != "" {
+		c.warn(c.unlike)
+	}
 	c.v.Blocks = c.v.Verdict != Pass
 	j.lacksBase = j.lacksBase || c.lacksBase
 	warn := c.b.OnInconclusive == budget.Warn && !c.suspect

@@ -34,6 +34,9 @@ type Input struct {
 	// serves for exact units, which are the same on every machine, and for nothing else. NoBase is
 	// then set too.
 	Recorded bool
+	// Stored is the record of the version that Base measured anew, or nil. Where it has an exact unit
+	// head is compared with it, whatever machine it is from, and with Base in everything else.
+	Stored *sample.Set
 	// Suites are the suites of Budgets to which the judgement is restricted: budgets that select no
 	// benchmark of one are left out, and so are the other benchmarks of the rest. None is no restriction.
 	Suites []budget.Suite
@@ -168,6 +171,8 @@ type testcase struct {
 	// undecided says that more pairs may decide a relative limit, unconfirmed that other orders of the
 	// functions would.
 	undecided, unconfirmed bool
+	// unlike says that the record has another exact value than the base that was measured anew.
+	unlike string
 	// suspect says that the samples are unfit, not merely too few: no policy excuses that.
 	suspect bool
 }
