@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -69,15 +70,7 @@ const (
 // newLaw fits a law to points of positive size and head, of which at least three have different sizes.
 // Where values are so far apart that the law cannot be written in numbers, it is nil.
 func newLaw(with, unit string, points []Point) *Law {
-	slices.SortFunc(points, func(a, b Point) int {
-		switch {
-		case a.Size < b.Size:
-			return -1
-		case a.Size > b.Size:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(points, func(a, b Point) int { return cmp.Compare(a.Size, b.Size) })
 	xs, ys := make([]float64, len(points)), make([]float64, len(points))
 	for i, p := range points {
 		xs[i], ys[i] = math.Log(p.Size), math.Log(p.Head)
