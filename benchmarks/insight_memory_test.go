@@ -17,14 +17,6 @@ import (
 	"github.com/perfgate/perfgate/protocols/simnet"
 )
 
-// liveHeap is how many bytes of the heap are in use, after a collection.
-func liveHeap() uint64 {
-	runtime.GC()
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64()
-}
-
 // A shipment sends a whole log over a channel, so many bytes of records in one message.
 type shipment struct {
 	ch   *protocols.Channel
@@ -95,7 +87,7 @@ type reception struct {
 
 	err      error
 	messages int
-	peak     uint64
+	peak     int64
 	first    time.Duration // when the first records were in the log
 	last     time.Duration
 }
@@ -113,7 +105,7 @@ func (r *reception) Step(now time.Duration, in protocols.Input, out *protocols.O
 			break
 		}
 		if r.every > 0 && r.messages%r.every == 0 {
-			r.peak = max(r.peak, liveHeap())
+			r.peak = max(r.peak, heapInUse())
 		}
 		r.messages++
 		le := binary.LittleEndian
@@ -164,10 +156,10 @@ func BenchmarkInsightStreaming(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
-				before := uint64(0)
+				before := int64(0)
 				if looks {
 					to.every = every
-					before = liveHeap()
+					before = heapInUse()
 				}
 				return func() *reception {
 					net.Do(ids[0], func(now time.Duration, out *protocols.Output) { from.Step(now, protocols.Input{}, out) })

@@ -7,9 +7,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"testing"
-	"time"
 
-	"github.com/perfgate/perfgate/protocols"
 	"github.com/perfgate/perfgate/protocols/antientropy"
 	"github.com/perfgate/perfgate/protocols/journal"
 	"github.com/perfgate/perfgate/protocols/simnet"
@@ -160,16 +158,7 @@ func retainedByJournal(b *testing.B, mb int) float64 {
 	before := heapInUse()
 	c := newCrowd(b, 2, simnet.Ideal(1), journal.Config{}, nil)
 	for at, all := 0, memoryRecords(mb); at < all; at += 1000 {
-		records := c.batch(at, min(1000, all-at))
-		err := c.net.Do(c.group.Members[0], func(now time.Duration, out *protocols.Output) {
-			if err := c.nodes[0].Publish(now, records, out); err != nil {
-				b.Fatal(err)
-			}
-		})
-		if err != nil {
-			b.Fatal(err)
-		}
-		c.net.Run(c.net.Now()+time.Hour, nil)
+		c.write(b, c.batch(at, min(1000, all-at)))
 	}
 	x, y := c.nodes[0].Log().Digest(), c.nodes[1].Log().Digest()
 	if !x.Equal(&y) || x.Count() != uint64(memoryRecords(mb)) {

@@ -19,10 +19,10 @@ import (
 // heapOf lets go of nodes, of which nothing else may hold any, and returns how many bytes of the heap each of
 // them had.
 func heapOf(nodes []any) float64 {
-	live() // what was started by the first collection is there now
-	with := live()
+	heapInUse() // what was started by the first collection is there now
+	with := heapInUse()
 	clear(nodes)
-	return float64(with-live()) / float64(len(nodes))
+	return float64(with-heapInUse()) / float64(len(nodes))
 }
 
 func TestHeapOf(t *testing.T) {
@@ -36,15 +36,6 @@ func TestHeapOf(t *testing.T) {
 		t.Errorf("four slices of %d bytes take %v bytes each", each, got)
 	}
 	runtime.KeepAlive(shared)
-}
-
-// live is how many bytes of the heap are reachable.
-func live() int64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.GC() // what pools kept goes only now
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 // states keeps what was measured in this process, as panels do.

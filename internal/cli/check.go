@@ -175,14 +175,10 @@ func interruptedOr(ctx context.Context, err error) error {
 }
 
 func describe(v measure.Version) string {
-	commit := v.Commit
-	if len(commit) > 12 {
-		commit = commit[:12]
-	}
-	if commit == "" {
+	if v.Commit == "" {
 		return v.Ref
 	}
-	return v.Ref + " (" + commit + ")"
+	return v.Ref + " (" + short(v.Commit) + ")"
 }
 
 // A baseSource is where the samples of the base come from: a version to be measured, text that is
