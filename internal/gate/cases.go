@@ -205,12 +205,7 @@ func (j *judge) matchesNothing(sel budget.Selector, pos budget.Pos, of string) b
 			heads = append(heads, head)
 		}
 	}
-	p := budget.Problem{
-		Pos:  pos,
-		Text: fmt.Sprintf("match %q of %s matches no benchmark", sel.Text, of),
-		Near: budget.Nearest(sel.Text, names),
-		Help: matchHelp(of),
-	}
+	p := noBenchmark(sel, pos, of, budget.Nearest(sel.Text, names))
 	if slices.Contains(heads, sel.Name) {
 		p.Help = fmt.Sprintf("%s exists, but not with these parts; leave a part out to match any value of it", sel.Name)
 	} else if near := budget.Nearest(sel.Name, heads); near != "" {

@@ -22,12 +22,7 @@ func CheckNames(set budget.Set, functions []string) error {
 		if slices.Contains(names, sel.Name) {
 			return
 		}
-		p := budget.Problem{
-			Pos:  pos,
-			Text: fmt.Sprintf("match %q of %s matches no benchmark", sel.Text, of),
-			Near: budget.Nearest(sel.Name, names),
-			Help: matchHelp(of),
-		}
+		p := noBenchmark(sel, pos, of, budget.Nearest(sel.Name, names))
 		if len(names) == 0 {
 			p.Help = "the suite has no benchmarks at all: is `suite:` right?"
 		}
@@ -48,10 +43,16 @@ func CheckNames(set budget.Set, functions []string) error {
 	return nil
 }
 
-// matchHelp is the way out where a selector of a budget or suite matches nothing.
-func matchHelp(of string) string {
-	if strings.HasPrefix(of, "suite ") {
-		return "write the name of a benchmark of `suite:`, or delete the selector with the benchmark"
+// noBenchmark is the problem of a selector, of a budget or a suite, that matches nothing.
+func noBenchmark(sel budget.Selector, pos budget.Pos, of, near string) budget.Problem {
+	p := budget.Problem{
+		Pos:  pos,
+		Text: fmt.Sprintf("match %q of %s matches no benchmark", sel.Text, of),
+		Near: near,
+		Help: "write the name of a benchmark of the suite, or delete the budget with the benchmark",
 	}
-	return "write the name of a benchmark of the suite, or delete the budget with the benchmark"
+	if strings.HasPrefix(of, "suite ") {
+		p.Help = "write the name of a benchmark of `suite:`, or delete the selector with the benchmark"
+	}
+	return p
 }

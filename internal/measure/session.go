@@ -338,7 +338,7 @@ func (s *Session) tell(r Run, out Output, procs int) {
 	}
 	var lines []line
 	for _, text := range strings.Split(string(out.Stdout), "\n") {
-		if l, ok := parseLine(strings.TrimRight(text, "\r"), procs); ok && (l.name == r.Benchmark || strings.HasPrefix(l.name, r.Benchmark+"/")) {
+		if l, ok := parseLine(strings.TrimRight(text, "\r"), procs); ok && of(r.Benchmark)(l.name) {
 			lines = append(lines, l)
 		}
 	}
