@@ -61,6 +61,8 @@ type Counts struct {
 	Missing      int `json:"missing"`
 	New          int `json:"new"`
 	Improved     int `json:"improved"`
+	// Waived counts verdicts that are fails within the ceiling of a waiver; Fail does not count these.
+	Waived int `json:"waived,omitempty"`
 }
 
 // Compared says what was compared with what.
@@ -112,6 +114,12 @@ type Verdict struct {
 	Blocks   bool `json:"blocks"`
 	New      bool `json:"new,omitempty"`
 	Improved bool `json:"improved,omitempty"`
+	// Waived is the waiver that keeps a fail from blocking; nil where there is none. A fail beyond the
+	// ceiling of its waiver has it too, and blocks.
+	Waived *Waived `json:"waived,omitempty"`
+	// RenamedFrom is the name that the benchmark has in base, where the rename map says that it is the
+	// same one; empty where the names are equal.
+	RenamedFrom string `json:"renamed_from,omitempty"`
 
 	// Base and Head are the centres of the two samples in TidyUnit (the tidied unit: seconds,
 	// bytes, counts): the median, and for allocs/op the maximum. Nil when not measured.
@@ -158,6 +166,17 @@ type Interval struct {
 	Low        float64 `json:"low"`
 	High       float64 `json:"high"`
 	Confidence float64 `json:"confidence"`
+}
+
+// A Waived is a reviewed permission for a fail.
+type Waived struct {
+	Ceiling string `json:"ceiling"`        // as the file says it: 25% of change, or 18ms
+	Until   string `json:"until"`          // the last day on which it holds: 2026-12-31
+	Reason  string `json:"reason"`         // of the one who waived it
+	Link    string `json:"link,omitempty"` // where it was discussed
+	At      string `json:"at"`             // file:line of the waiver
+	// Beyond says that the value lies beyond the ceiling: the fail blocks all the same.
+	Beyond bool `json:"beyond,omitempty"`
 }
 
 // A LimitVerdict is the judgement of one limit.
