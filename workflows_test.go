@@ -159,6 +159,56 @@ func actionProblems(text string) []string {
 	return out
 }
 
+// TestDocumentedWorkflows has actionlint read the workflows that the documents tell others to write, and
+// holds them to the rules of our own; but for the first, which is for those who need no more than one job.
+func TestDocumentedWorkflows(t *testing.T) {
+	found := 0
+	dir := t.TempDir()
+	var names []string
+	for _, page := range []string{"README.md", "docs/github.md", "docs/baselines.md"} {
+		data, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "```yaml\n")[1:] {
+			block, _, _ = strings.Cut(block, "```")
+			if !strings.Contains(block, "\njobs:\n") {
+				continue // of budgets
+			}
+			found++
+			name := filepath.Join(dir, fmt.Sprintf("%d.yml", found))
+			names = append(names, name)
+			if err := os.WriteFile(name, []byte(block), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			// The release is what others name, and the line before jobs is not empty there.
+			block = regexp.MustCompile(`uses: perfgate/perfgate(/publish)?@v1\n`).ReplaceAllString(block, "uses: ./$1\n")
+			block = strings.ReplaceAll(strings.ReplaceAll(block, "\njobs:\n", "\n\njobs:\n"), "\npermissions:\n", "\n\npermissions:\n")
+			block = strings.ReplaceAll(block, "\n  contents: read\nconcurrency", "\n  contents: read\n\nconcurrency")
+			for _, p := range workflowProblems(block) {
+				if found > 1 || !strings.HasPrefix(p, "does not begin with permissions") {
+					t.Errorf("%s, workflow %d: %s", page, found, p)
+				}
+			}
+		}
+	}
+	if found < 4 {
+		t.Errorf("%d workflows were found in the documents: the search is broken", found)
+	}
+	if _, err := exec.LookPath("actionlint"); err != nil {
+		t.Skip("needs actionlint")
+	}
+	if out, err := exec.Command("actionlint", append([]string{"-color=false"}, names...)...).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if err := os.WriteFile(names[0], []byte("on: pull_requests\njobs: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("actionlint", names[0]).CombinedOutput(); err == nil {
+		t.Errorf("actionlint finds nothing in an event that there is not\n%s", out)
+	}
+}
+
 // TestActions holds the actions to the rules, changes one thing at a time, which must be refused, and has their
 // scripts read by shellcheck, which actionlint does for workflows alone.
 func TestActions(t *testing.T) {

@@ -303,3 +303,14 @@ func TestPublishHostileNames(t *testing.T) {
 		}
 	}
 }
+
+// The action refuses a mode before it measures, and so has to know all of them.
+func TestActionKnowsTheModes(t *testing.T) {
+	text, err := os.ReadFile("../../action.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "\n        " + strings.Join(commentModes, " | ") + ") ;;"; !strings.Contains(string(text), want) {
+		t.Errorf("action.yml has no line %q", want)
+	}
+}
