@@ -34,6 +34,7 @@ func publishCommand(s Streams) *cli.Command {
 			&cli.BoolFlag{Name: "status", Usage: "set the status of the commit too; the job needs statuses: write"},
 			&cli.StringFlag{Name: "key", Usage: "`NAME` that tells apart the comments of several jobs on one pull request"},
 			&cli.StringFlag{Name: "author", Usage: "`LOGIN` whose comments the token writes, where it is not that of GitHub Actions"},
+			outputsFlag(),
 			&cli.BoolFlag{Name: "require-publish", Usage: "end with 4 when a delivery fails"},
 		},
 		Action: func(c *cli.Context) error {
@@ -57,7 +58,13 @@ func publishCommand(s Streams) *cli.Command {
 			if c.Bool("status") {
 				o.Status = statusOf(r)
 			}
-			if e.InActions {
+			if name := c.String("outputs"); name != "" {
+				if err := writeOutputs(name, r); err != nil {
+					return exitError{gate.ExitNotStored, err}
+				}
+			}
+			// A workflow_run job is of the default branch: there the files are not those that were tested.
+			if e.InActions && e.Event != "workflow_run" {
 				annotate(s, r, below(os.Getenv("GITHUB_WORKSPACE")))
 			}
 			return publish(c.Context, s, github.Publisher{}, e, o, r, c.Bool("require-publish"))

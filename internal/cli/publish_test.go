@@ -195,7 +195,10 @@ func TestPublishAfterAFork(t *testing.T) {
 	h.number = 12
 	summary := h.job(t, "workflow_run", `{"repository":{"id":1},"workflow_run":{"id":900,"run_attempt":3,"event":"pull_request","head_sha":"`+publishSHA+`",
 		"head_branch":"topic","head_repository":{"owner":{"login":"stranger"}},"pull_requests":[]}}`)
-	code, _, stderr := perfgatePublish(t, judged(1, 1, 3), "--status", "--key", "linux")
+	code, stdout, stderr := perfgatePublish(t, judged(1, 1, 3), "--status", "--key", "linux")
+	if strings.Contains(stdout, "::error") {
+		t.Errorf("a run of the default branch is annotated with what a fork did:\n%s", stdout)
+	}
 	if code != 1 || len(h.comments) != 1 || !strings.HasPrefix(h.comments[0], "<!-- perfgate:linux run=900 attempt=3 head="+publishSHA+" -->\n") {
 		t.Errorf("exit code %d, comments %q\n%s", code, h.comments, stderr)
 	}
@@ -298,5 +301,16 @@ func TestPublishHostileNames(t *testing.T) {
 		if strings.HasPrefix(line, "::") || strings.Contains(line, "##[") {
 			t.Errorf("message %.300q", line)
 		}
+	}
+}
+
+// The action refuses a mode before it measures, and so has to know all of them.
+func TestActionKnowsTheModes(t *testing.T) {
+	text, err := os.ReadFile("../../action.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "\n        " + strings.Join(commentModes, " | ") + ") ;;"; !strings.Contains(string(text), want) {
+		t.Errorf("action.yml has no line %q", want)
 	}
 }
