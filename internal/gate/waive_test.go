@@ -3,6 +3,8 @@ package gate
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -294,6 +296,105 @@ func TestMissingByPolicy(t *testing.T) {
 	grown := rules(t, "match: G, unit: steps/op, on_missing: warn, scales: {with: n, exponent_at_most: 2}", "match: G/n=1, unit: steps/op, at_most: 9")
 	r, err := Judge(Input{Budgets: grown, Base: read(t, "base", sizes(1, 2, 4, 8)), Head: read(t, "head", sizes(1, 2, 4))})
 	if err != nil || r.ExitCode != 0 || r.Verdicts[0].Policy != "on_missing: warn" {
+		t.Errorf("%v %s", err, marshal(t, r))
+	}
+}
+
+// Live and from files the same pairs give the same verdict of the ceiling, too: measuring goes on until a
+// row that did not pass is told from its ceiling, or the pairs are used up.
+func TestPendingAgreesWithJudgeOfWaivers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		change, noise := rapid.Float64Range(0, 0.4).Draw(t, "change"), rapid.Float64Range(0, 0.15).Draw(t, "noise")
+		rule := rapid.SampledFrom([]string{"max_rise: 10%", "at_most: 105ns"}).Draw(t, "rule")
+		n := 40
+		var base, head []float64
+		for range n {
+			base = append(base, 100*math.Exp(noise*r.NormFloat64()))
+			head = append(head, 100*(1+change)*math.Exp(noise*r.NormFloat64()))
+		}
+		alone := loose("A", "ns/op", 100*(1+change), 101*(1+change), 102*(1+change), 99*(1+change), 100*(1+change))
+		budgets := reviewedSet(t, []string{waiverOf("A", "ns/op", "25%")}, nil, "match: A, unit: ns/op, "+rule)
+		input := func(n int) Input {
+			return Input{Budgets: budgets, Today: testDay, Base: read(t, "base.txt", planned("", run("A", "ns/op", base[:n]...))), Head: read(t, "head.txt", planned("# comparisons: 7\n", alone+run("A", "ns/op", head[:n]...)))}
+		}
+		for _, k := range Looks(n) {
+			if Pending(input(k)) == More {
+				continue
+			}
+			now, err := Judge(input(k))
+			if err != nil {
+				t.Fatal(err)
+			}
+			later, err := Judge(input(n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, b := now.Verdicts[0], later.Verdicts[0]
+			if now.ExitCode != later.ExitCode || a.Verdict != b.Verdict || (a.Waived == nil) != (b.Waived == nil) || a.Waived != nil && *a.Waived != *b.Waived {
+				t.Fatalf("after %d pairs:\n%s\nafter all:\n%s", k, marshal(t, now), marshal(t, later))
+			}
+			return
+		}
+		t.Fatal("still pending after the last look")
+	})
+}
+
+// What is measured of a benchmark is what its budget or the ceiling of its waiver asks for.
+func TestWants(t *testing.T) {
+	for _, c := range []struct {
+		ceiling, budget string
+		change, value   bool
+	}{
+		{"30%", "max_rise: 10%", true, false},
+		{"30ms", "max_rise: 10%", true, true},
+		{"30%", "at_most: 10ms", true, true},
+		{"30ms", "at_most: 10ms", false, true},
+		{"30%", "scales: {with: n, exponent_at_most: 1}", false, true},
+	} {
+		set := reviewedSet(t, []string{waiverOf("A/n=1", "ns/op", c.ceiling)}, nil, "match: A, unit: ns/op, "+c.budget)
+		b := set.Budgets[0]
+		if change, value := Wants(set, b, "A/n=1"); change != c.change || value != c.value {
+			t.Errorf("%+v: %v %v", c, change, value)
+		}
+		change, value := Wants(set, b, "A/n=2")
+		if change != (b.MaxRise != nil) || value != (b.AtMost != nil || b.Scales != nil) {
+			t.Errorf("%+v, without a waiver: %v %v", c, change, value)
+		}
+	}
+}
+
+// The function that a waiver or a rename names has to be there.
+func TestCheckNamesOfReviewed(t *testing.T) {
+	set := reviewedSet(t, []string{waiverOf("Hsah", "ns/op", "30%")}, []string{"from: Old, to: Snyc/n=1"}, "match: Sync, unit: ns/op, max_rise: 1%")
+	err := CheckNames(set, []string{"BenchmarkHash", "BenchmarkSync"})
+	want := "renames.yaml:3:21: Old is said to be called Snyc/n=1, and there is no function Snyc; did you mean Sync?; write the name that it has in head, or delete the rename\n" +
+		`waivers.yaml:3:17: match "Hsah" of waiver of ns/op matches no benchmark; did you mean Hash?; write the name of a benchmark of the suite, or delete the waiver with the benchmark`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// A shift that all share is not told again where every fail of it is waived.
+func TestShiftOfWaived(t *testing.T) {
+	var base, head strings.Builder
+	for _, name := range []string{"A", "B", "C", "D", "E", "F"} {
+		b, h := pairsOf(t, name, "ns/op", 1.2)
+		base.WriteString(b)
+		head.WriteString(h)
+	}
+	var entries, waivers []string
+	for _, name := range []string{"A", "B", "C", "D", "E", "F"} {
+		entries = append(entries, "match: "+name+", unit: ns/op, max_rise: 10%")
+		waivers = append(waivers, waiverOf(name, "ns/op", "40%"))
+	}
+	in := Input{Budgets: reviewedSet(t, waivers, nil, entries...), Base: read(t, "base", base.String()), Head: read(t, "head", head.String()), Today: testDay}
+	r, err := Judge(in)
+	if err != nil || r.ExitCode != ExitPass || r.Shift == nil || len(r.Problems) > 0 || r.Counts.Waived != 6 {
+		t.Errorf("%v %s", err, marshal(t, r))
+	}
+	in.Budgets.Waivers = in.Budgets.Waivers[1:]
+	if r, err = Judge(in); err != nil || r.ExitCode != ExitFail || len(r.Problems) != 1 {
 		t.Errorf("%v %s", err, marshal(t, r))
 	}
 }

@@ -15,8 +15,11 @@ func (t *trial) beyondCeiling() []Plant {
 	if w == nil || w.Relative != t.relative() {
 		return nil
 	}
-	waived := *t
-	waived.in.Budgets.Waivers = []budget.Waiver{*w}
+	// One within this limit is for another budget on the same unit.
+	if within := w.Ceiling.Value <= t.l.value; within != (t.l.kind == "at_least") {
+		return nil
+	}
+	waived := t.withWaiver()
 	head, base := t.in.Head.Clone(), t.in.Base
 	k := t.members[0].Key
 	if !w.Relative {
@@ -40,4 +43,14 @@ func (t *trial) beyondCeiling() []Plant {
 	}
 	multiply(head, k, t.b.Unit, always(ratio/t.present(base, head)))
 	return []Plant{waived.try(Ceiling, fmt.Sprintf("a change of %+.4g %%", 100*(ratio-1)), Fail, base, head)}
+}
+
+// withWaiver is the trial with the waiver of its row, or nil where it has none.
+func (t *trial) withWaiver() *trial {
+	if t.waiver == nil {
+		return nil
+	}
+	waived := *t
+	waived.in.Budgets.Waivers = []budget.Waiver{*t.waiver}
+	return &waived
 }
