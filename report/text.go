@@ -72,14 +72,14 @@ func Text(w io.Writer, r gate.Result) error {
 		fmt.Fprintln(&b, line)
 	}
 	fmt.Fprintln(&b, textCompared(r))
-	fmt.Fprintf(&b, "%s%s: %s (exit code %d: %s)\n", outcomeText(r), textReservations(r), counts(r.Counts), r.ExitCode, meaning(r))
+	fmt.Fprintf(&b, "%s%s: %s (exit code %d: %s)\n", outcome(r).text, textReservations(r), counts(r.Counts), r.ExitCode, meaning(r))
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
 // textReservations say beside the outcome what keeps a result from being the usual one.
 func textReservations(r gate.Result) string {
-	var parts []string
+	parts := notQuite(r)
 	if p := part(r, func(s string) string { return ascii(s, maxName) }); p != "" {
 		parts = append(parts, p)
 	}

@@ -30,8 +30,16 @@ func verdictWord(v gate.Verdict) word {
 // outcomeText is the outcome in words. One that is green says what it is not: "PASS (1 waived, 2 not judged)".
 func outcomeText(r gate.Result) string {
 	text := outcome(r).text
+	if not := notQuite(r); len(not) > 0 {
+		text += " (" + strings.Join(not, ", ") + ")"
+	}
+	return text
+}
+
+// notQuite says what a green result is not.
+func notQuite(r gate.Result) []string {
 	if r.ExitCode != gate.ExitPass {
-		return text
+		return nil
 	}
 	var but []string
 	if n := r.Counts.Waived; n > 0 {
@@ -40,10 +48,7 @@ func outcomeText(r gate.Result) string {
 	if n := r.Counts.Missing + r.Counts.Inconclusive; n > 0 {
 		but = append(but, fmt.Sprintf("%d not judged", n))
 	}
-	if len(but) == 0 {
-		return text
-	}
-	return text + " (" + strings.Join(but, ", ") + ")"
+	return but
 }
 
 // meaning says what the exit code means for this result.

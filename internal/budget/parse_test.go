@@ -210,6 +210,26 @@ func TestSources(t *testing.T) {
 	}
 }
 
+// A rename holds for whole parts of a name, and for what has the new name already it does not.
+func TestRenameName(t *testing.T) {
+	for _, c := range []struct{ from, to, base, head string }{
+		{"A", "B", "A", "B"},
+		{"A", "B", "A/n=1", "B/n=1"},
+		{"A", "B", "AB", ""},
+		{"A", "B", "B", ""},
+		{"A/n=1", "B/m=1", "A/n=1/net=x", "B/m=1/net=x"},
+		{"A/n=1", "B/m=1", "A/n=10", ""},
+		{"A/n=1", "B/m=1", "A", ""},
+		{"A", "A/mode=all", "A/n=1", "A/mode=all/n=1"},
+		{"A", "A/mode=all", "A/mode=all/n=1", ""},
+		{"A/mode=all", "A", "A/mode=all/n=1", "A/n=1"},
+	} {
+		if head, ok := (Rename{From: c.from, To: c.to}).Name(c.base); ok != (c.head != "") || ok && head != c.head || !ok && head != c.base {
+			t.Errorf("%+v: %s %v", c, head, ok)
+		}
+	}
+}
+
 // beside is what the fuzzed file is parsed with where it holds no budgets.
 var beside = Source{"b.yaml", []byte("version: 1\nbudgets:\n  - {id: b, match: B, unit: ns/op, max_rise: 20%}\n")}
 

@@ -51,6 +51,15 @@ func TestRenamedRecord(t *testing.T) {
 	if err != nil || r.Verdicts[0].Verdict != Fail || *r.Verdicts[0].Base != 9 {
 		t.Errorf("%v %s", err, marshal(t, r))
 	}
+	// One that has both names keeps the new one.
+	in.Stored = read(t, "stored", stepsUnit+steps("Old", 10)+steps("New", 9))
+	if r, err = Judge(in); err != nil || *r.Verdicts[0].Base != 9 {
+		t.Errorf("%v %s", err, marshal(t, r))
+	}
+	in.Stored = read(t, "stored", stepsUnit+steps("New", 9)+steps("Old", 10))
+	if r, err = Judge(in); err != nil || *r.Verdicts[0].Base != 9 {
+		t.Errorf("%v %s", err, marshal(t, r))
+	}
 }
 
 // A benchmark that went into another function and of which base's function broke off is not new.

@@ -64,7 +64,7 @@ func TestSessionMeasuresRenamed(t *testing.T) {
 	s := newSession(base, head)
 	s.Renames = []Rename{{"BenchmarkOld", "BenchmarkNew"}, {"BenchmarkParts/ops=1", "BenchmarkParts/size=1"}}
 	// What narrows the function of head has names that base does not have.
-	s.Narrow = map[string]string{"BenchmarkParts": "/^(?:size=1)$"}
+	s.Narrow = map[string]string{"BenchmarkParts": "/^(?:size=1|stays)$"}
 	found, err := s.Find(context.Background(), []string{"BenchmarkNew", "BenchmarkParts"})
 	if err != nil {
 		t.Fatal(err)
