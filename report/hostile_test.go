@@ -28,11 +28,18 @@ func hostile(s string) gate.Result {
 			Detectable: f(.3), Limits: []gate.LimitVerdict{{Kind: s, Text: s, Verdict: k, Reason: s}}, Warnings: []string{s, s + "2"}, Why: s, At: s + ":1",
 		})
 	}
+	r.Notes, r.Today = []string{s, s}, s
+	r.Verdicts[0].Waived = &gate.Waived{Ceiling: s, Until: s, Reason: s, Link: s, At: s, Verdict: gate.Fail, Found: s, Beyond: true}
+	r.Verdicts[4].Waived = &gate.Waived{Ceiling: s, Until: s, Reason: s, Link: "https://e.example/" + s, At: s, Verdict: gate.Pass, Found: s}
+	r.Verdicts[1].Policy, r.Verdicts[1].Blocks = s, false
+	for i := range r.Verdicts {
+		r.Verdicts[i].RenamedFrom = s
+	}
 	return r
 }
 
 var (
-	tag      = regexp.MustCompile(`</?(code|sub|b|details|summary)>|<br>`)
+	tag      = regexp.MustCompile(`</?(code|sub|b|details|summary)>|<br>|<a href="https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~:/?#=%+-]*)?">|</a>`)
 	entity   = regexp.MustCompile(`&#[0-9]+;`)
 	codeText = regexp.MustCompile(`<code>[^<]*</code>`)
 	// What GitHub would make something of in text, once entities are resolved.
@@ -89,8 +96,8 @@ func checkMarkdown(t *testing.T, md string) {
 		if item, ok := strings.CutPrefix(line, "- "); ok && listOrHead.MatchString(item) {
 			fatal("an item opens something of its own")
 		}
-		for _, name := range []string{"code", "sub", "b", "summary"} {
-			if strings.Count(line, "<"+name+">") != strings.Count(line, "</"+name+">") {
+		for _, name := range []string{"code", "sub", "b", "summary", "a"} {
+			if strings.Count(line, "<"+name+">")+strings.Count(line, "<"+name+" ") != strings.Count(line, "</"+name+">") {
 				fatal("element %s is not whole", name)
 			}
 		}

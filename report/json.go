@@ -98,6 +98,10 @@ func valid(r gate.Result) error {
 		case gate.Pass:
 			n.Pass++
 		case gate.Fail:
+			if waived(v) {
+				n.Waived++
+				break
+			}
 			n.Fail++
 		case gate.Inconclusive:
 			n.Inconclusive++
@@ -112,7 +116,10 @@ func valid(r gate.Result) error {
 		if v.Improved {
 			n.Improved++
 		}
-		blocks = blocks || v.Blocks || v.Verdict == gate.Fail
+		blocks = blocks || v.Blocks || broken(v)
+		if err := validWaived(v); err != nil {
+			return fmt.Errorf("verdict %d (%.100q): %w", i+1, v.ID, err)
+		}
 		for j, l := range v.Limits {
 			// A limit that a verdict was reached without has none of its own.
 			if l.Verdict != "" && rank(l.Verdict) < 0 {
@@ -122,6 +129,9 @@ func valid(r gate.Result) error {
 		if !finite(v) {
 			return fmt.Errorf("verdict %d (%.100q) has a value that is no number", i+1, v.ID)
 		}
+	}
+	if len(r.Notes) > maxAllNotes {
+		return fmt.Errorf("it has %d notes, more than %d", len(r.Notes), maxAllNotes)
 	}
 	if s := r.Selected; s != nil {
 		ids := map[string]bool{}

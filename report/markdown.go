@@ -53,7 +53,9 @@ func MarkdownProfiled(w io.Writer, r gate.Result, seen bottleneck.Report, limit 
 	p.table(problemList(r))
 	p.table(brokenTable(verdicts))
 	p.table(findingTable(seen))
+	p.table(waivedTable(verdicts))
 	p.table(unjudgedTable(verdicts))
+	p.table(noteList(r))
 	p.left += reserve
 	p.add(about)
 	p.add(again)
@@ -83,7 +85,8 @@ func (p *page) add(s string) bool {
 // shortest writes the outcome in the most words that fit.
 func (p *page) shortest(r gate.Result) {
 	o := outcome(r)
-	for _, s := range []string{"## " + o.symbol + " perfgate: " + o.text + reservations(r) + "\n", o.text + reservations(r), o.text} {
+	text := outcomeText(r)
+	for _, s := range []string{"## " + o.symbol + " perfgate: " + text + reservations(r) + "\n", text + reservations(r), text, o.text} {
 		if p.add(s) {
 			return
 		}
@@ -128,13 +131,13 @@ func (p *page) table(s section) {
 func headline(r gate.Result, verdicts []gate.Verdict) string {
 	o := outcome(r)
 	var b strings.Builder
-	fmt.Fprintf(&b, "## %s perfgate: %s", o.symbol, o.text)
+	fmt.Fprintf(&b, "## %s perfgate: %s", o.symbol, outcomeText(r))
 	if !compared(r) {
 		b.WriteString(", NOT COMPARED with a base")
 	}
 	b.WriteString(reservations(r))
 	fmt.Fprintf(&b, "\n\n%s: %s.", count(len(r.Verdicts), "verdict"), counts(r.Counts))
-	if len(verdicts) > 0 && verdicts[0].Verdict == gate.Fail {
+	if len(verdicts) > 0 && broken(verdicts[0]) {
 		v := verdicts[0]
 		fmt.Fprintf(&b, " Worst: %s %s, %s.", code(v.Benchmark), code(v.Unit), prose(v.Reason))
 	}
@@ -143,7 +146,7 @@ func headline(r gate.Result, verdicts []gate.Verdict) string {
 }
 
 // reservations say in the headline what keeps a result from being the usual one: that a part of the
-// budgets was judged, or that the samples are few.
+// budgets was judged, that the samples are few, or that a policy excused something.
 func reservations(r gate.Result) string {
 	out := ""
 	if p := part(r, prose); p != "" {
@@ -151,6 +154,9 @@ func reservations(r gate.Result) string {
 	}
 	if r.Confidence != "" {
 		out += ", confidence " + prose(r.Confidence)
+	}
+	for _, p := range policyReservations(r) {
+		out += ", " + p
 	}
 	return out
 }
@@ -194,11 +200,11 @@ func brokenTable(verdicts []gate.Verdict) section {
 		more: moreRows,
 	}
 	for _, v := range verdicts {
-		if v.Verdict != gate.Fail {
+		if !broken(v) {
 			continue
 		}
 		s.rows = append(s.rows, row(
-			lines(code(v.Benchmark), code(v.Unit), small(prose(v.Why))),
+			lines(nameCell(v), code(v.Unit), small(prose(v.Why))),
 			centresCell(v),
 			bold(change(v)),
 			lines(bold(prose(strings.Join(limits(v), ", "))), prose(v.Reason), small(evidence(v))),

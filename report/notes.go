@@ -24,7 +24,7 @@ type Note struct {
 // report: the worst first. More is how many are left out.
 func Notes(r gate.Result, most int) (notes []Note, more int) {
 	for _, v := range worstFirst(r.Verdicts) {
-		if v.Verdict != gate.Fail && (!v.Blocks || v.Verdict == gate.Pass) {
+		if !broken(v) && (!v.Blocks || v.Verdict == gate.Pass) {
 			continue
 		}
 		if len(notes) == most {
@@ -48,8 +48,11 @@ func Notes(r gate.Result, most int) (notes []Note, more int) {
 
 // Line says the outcome and the counts on one line of plain text: "FAIL: 1 failed, 30 passed".
 func Line(r gate.Result) string {
-	s := outcome(r).text + ": " + counts(r.Counts)
+	s := outcomeText(r) + ": " + counts(r.Counts)
 	if p := part(r, func(s string) string { return s }); p != "" {
+		s += ", " + p
+	}
+	for _, p := range policyReservations(r) {
 		s += ", " + p
 	}
 	if !compared(r) {

@@ -126,6 +126,7 @@ func counts(c gate.Counts) string {
 		}
 	}
 	add(c.Fail, "failed")
+	add(c.Waived, "waived")
 	add(c.Missing, "missing")
 	add(c.Inconclusive, "inconclusive")
 	passed := "passed"

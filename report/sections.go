@@ -51,7 +51,7 @@ func unjudgedTable(verdicts []gate.Verdict) section {
 
 // status is a verdict by symbol and word, with its notes.
 func status(v gate.Verdict) string {
-	w := kindWord(v.Verdict)
+	w := verdictWord(v)
 	return lines(w.symbol+"\u00a0"+w.text, small(verdictNotes(v)))
 }
 
@@ -102,7 +102,7 @@ func verdictTable(verdicts []gate.Verdict) section {
 		}
 		s.rows = append(s.rows, row(
 			status(v),
-			lines(code(v.Benchmark), code(v.Unit), small(where)),
+			lines(nameCell(v), code(v.Unit), small(where)),
 			lines(centresCell(v), change(v)),
 			lines(prose(v.Reason), small(evidence(v))),
 		))

@@ -25,6 +25,7 @@ func Text(w io.Writer, r gate.Result) error {
 	for _, p := range r.Problems {
 		fmt.Fprintf(&b, "problem: %s\n", ascii(p, maxText))
 	}
+	textNotes(&b, r)
 	verdicts := worstFirst(r.Verdicts)
 	name := textName(verdicts)
 	var rows [][]string
@@ -53,6 +54,7 @@ func Text(w io.Writer, r gate.Result) error {
 			if e := evidence(v); e != "" {
 				fmt.Fprintf(&b, "    evidence: %s\n", plainASCII(e))
 			}
+			textWaived(&b, v)
 			if a := advice(v); a != "" {
 				fmt.Fprintf(&b, "    next: %s\n", plainASCII(a))
 			}
@@ -70,21 +72,21 @@ func Text(w io.Writer, r gate.Result) error {
 		fmt.Fprintln(&b, line)
 	}
 	fmt.Fprintln(&b, textCompared(r))
-	o := outcome(r)
-	fmt.Fprintf(&b, "%s%s: %s (exit code %d: %s)\n", o.text, textReservations(r), counts(r.Counts), r.ExitCode, o.meaning)
+	fmt.Fprintf(&b, "%s%s: %s (exit code %d: %s)\n", outcome(r).text, textReservations(r), counts(r.Counts), r.ExitCode, meaning(r))
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
 // textReservations say beside the outcome what keeps a result from being the usual one.
 func textReservations(r gate.Result) string {
-	var parts []string
+	parts := notQuite(r)
 	if p := part(r, func(s string) string { return ascii(s, maxName) }); p != "" {
 		parts = append(parts, p)
 	}
 	if r.Confidence != "" {
 		parts = append(parts, "confidence "+ascii(r.Confidence, maxName))
 	}
+	parts = append(parts, policyReservations(r)...)
 	if len(parts) == 0 {
 		return ""
 	}
@@ -131,6 +133,9 @@ func textName(verdicts []gate.Verdict) func(gate.Verdict) string {
 	}
 	return func(v gate.Verdict) string {
 		name := ascii(v.Benchmark, maxName)
+		if v.RenamedFrom != "" {
+			name = ascii(v.RenamedFrom, maxName) + " -> " + name
+		}
 		if several[v.Benchmark] && v.Package != "" {
 			name += " (" + ascii(v.Package, maxName) + ")"
 		}
@@ -139,7 +144,7 @@ func textName(verdicts []gate.Verdict) func(gate.Verdict) string {
 }
 
 func textRow(v gate.Verdict, name string) []string {
-	verdict := kindWord(v.Verdict).text
+	verdict := verdictWord(v).text
 	if notes := verdictNotes(v); notes != "" {
 		verdict += " (" + notes + ")"
 	}

@@ -120,8 +120,14 @@ func verdictNotes(v gate.Verdict) string {
 	if v.Improved {
 		notes = append(notes, "improved")
 	}
-	if v.Verdict != gate.Pass && !v.Blocks {
+	switch {
+	case waived(v):
+	case v.Verdict != gate.Pass && !v.Blocks && v.Waived != nil:
+		notes = append(notes, "within its waiver")
+	case v.Verdict != gate.Pass && !v.Blocks:
 		notes = append(notes, "does not block")
+	case v.Waived != nil:
+		notes = append(notes, "not within its waiver")
 	}
 	return strings.Join(notes, ", ")
 }

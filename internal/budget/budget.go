@@ -23,6 +23,10 @@ type Set struct {
 	Budgets    []Budget
 	// Suites are the named parts of the benchmarks, in file order.
 	Suites []Suite
+	// Waivers are the reviewed permissions for fails, and Renames the benchmarks that have another name in
+	// base, both in file order.
+	Waivers []Waiver
+	Renames []Rename
 	// Files lists the names of the files read, in the order read.
 	Files []string
 }
@@ -94,6 +98,9 @@ type Budget struct {
 	// OnInconclusive says whether an inconclusive verdict holds the check up (Block, the default)
 	// or is only shown (Warn).
 	OnInconclusive Policy
+	// OnMissing says the same of a benchmark or unit that head simply does not have. It never excuses a
+	// failure, nor that there is no base.
+	OnMissing Policy
 	// Why is the author's reason, shown beside a fail; may be empty.
 	Why string
 }
@@ -145,7 +152,7 @@ const (
 	Waiting Class = "waiting"
 )
 
-// A Policy says what an inconclusive verdict does to the exit code.
+// A Policy says what an inconclusive or a missing verdict does to the exit code.
 type Policy string
 
 // The policies.

@@ -11,6 +11,9 @@ import (
 
 const docs = "../../docs/budgets.md"
 
+// waiverDocs describes the files of other kinds.
+const waiverDocs = "../../docs/waivers.md"
+
 // Every YAML example of the documentation is a whole, valid file.
 func TestDocumentedExamples(t *testing.T) {
 	text, err := os.ReadFile(docs)
@@ -52,6 +55,38 @@ func TestDocumentedKeys(t *testing.T) {
 	}
 	for _, k := range documented {
 		if !slices.Contains(keys, k) && !slices.Contains([]string{"exact", "compute", "waiting"}, k) {
+			t.Errorf("line of a key %s that does not exist", k)
+		}
+	}
+}
+
+// The examples of waivers and renames say which file they are, and are valid beside budgets.
+func TestDocumentedWaivers(t *testing.T) {
+	text, err := os.ReadFile(waiverDocs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?ms)^```yaml\n# (budgets/\\w+\\.yaml)\n(.*?)^```$").FindAllSubmatch(text, -1)
+	if len(blocks) != strings.Count(string(text), "```yaml") || len(blocks) < 2 {
+		t.Fatalf("%d examples with the name of their file", len(blocks))
+	}
+	for _, b := range blocks {
+		if set, err := Parse([]Source{beside, {string(b[1]), b[2]}}); err != nil || len(set.Waivers)+len(set.Renames) == 0 {
+			t.Errorf("%s: %v", b[1], err)
+		}
+	}
+	var documented []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| [^|]*\\| [^|]*\\|.*\\|$").FindAllSubmatch(text, -1) {
+		documented = append(documented, string(m[1]))
+	}
+	keys := slices.Concat(waiverFileKeys, waiverKeys, renameFileKeys, renameKeys)
+	for _, k := range keys {
+		if !slices.Contains(documented, k) {
+			t.Errorf("key %s has no line", k)
+		}
+	}
+	for _, k := range documented {
+		if !slices.Contains(keys, k) {
 			t.Errorf("line of a key %s that does not exist", k)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -32,9 +33,9 @@ const (
 
 var (
 	fileKeys    = []string{"version", "suite", "defaults", "budgets", "suites"}
-	defaultKeys = []string{"against", "on_inconclusive"}
+	defaultKeys = []string{"against", "on_inconclusive", "on_missing"}
 	budgetKeys  = []string{"id", "match", "unit", "max_rise", "max_drop", "at_most", "at_least",
-		"ignore_below", "scales", "better", "class", "on_inconclusive", "why"}
+		"ignore_below", "scales", "better", "class", "on_inconclusive", "on_missing", "why"}
 	scalesKeys = []string{"with", "exponent_at_most"}
 	suiteKeys  = []string{"name", "match", "why"}
 
@@ -46,7 +47,8 @@ var (
 	yamlLine    = regexp.MustCompile(`line ([0-9]+): `)
 )
 
-// A Source is one budget file: the name that problems show, and its bytes.
+// A Source is one budget file: the name that problems show, and its bytes. One whose last element is
+// waivers.yaml or renames.yaml (or ends in .yml) holds waivers or renames instead of budgets.
 type Source struct {
 	Name string
 	Data []byte
@@ -66,7 +68,7 @@ func Parse(sources []Source) (Set, error) {
 		p.file(s)
 	}
 	if len(p.problems) == 0 && len(p.set.Budgets) == 0 {
-		p.problems = append(p.problems, Problem{Pos: p.set.Suites[0].Pos, Text: "no file has budgets", Help: "add a list of budgets, here or in another file: suites alone judge nothing"})
+		p.problems = append(p.problems, Problem{Pos: p.first, Text: "no file has budgets", Help: "add a list of budgets, here or in another file: suites, waivers and renames alone judge nothing"})
 	}
 	if len(p.problems) > 0 {
 		p.problems.Sort()
@@ -81,6 +83,7 @@ type parser struct {
 	ids      map[string]Pos
 	names    map[string]Pos // of suites
 	problems Problems
+	first    Pos // of what the first file declares
 }
 
 func (p *parser) pos(n *yaml.Node) Pos { return Pos{p.name, n.Line, n.Column} }
@@ -105,8 +108,26 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s[:maxQuote], "") + "..."
 }
 
+// A kind of file is known by its name.
+type fileKind struct {
+	keys  []string
+	empty string // what to write into an empty one
+	read  func(p *parser, root *yaml.Node, m map[string]*yaml.Node)
+}
+
+func kindOf(name string) fileKind {
+	switch strings.TrimSuffix(strings.TrimSuffix(path.Base(name), ".yaml"), ".yml") {
+	case "waivers":
+		return fileKind{waiverFileKeys, "write version: 1 and a list of waivers, or delete the file with the last one", (*parser).waivers}
+	case "renames":
+		return fileKind{renameFileKeys, "write version: 1 and a list of renames, or delete the file with the last one", (*parser).renames}
+	}
+	return fileKind{fileKeys, "write version: 1 and a list of budgets", (*parser).budgets}
+}
+
 func (p *parser) file(s Source) {
 	p.name = s.Name
+	kind := kindOf(s.Name)
 	top := &yaml.Node{Line: 1, Column: 1}
 	if len(s.Data) > maxBytes {
 		p.bad(top, "split it", "file is over 1 MiB")
@@ -118,7 +139,7 @@ func (p *parser) file(s Source) {
 	dec := yaml.NewDecoder(bytes.NewReader(s.Data))
 	var doc yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) || err == nil && (len(doc.Content) == 0 || doc.Content[0].ShortTag() == "!!null") {
-		p.bad(top, "write version: 1 and a list of budgets", "file is empty")
+		p.bad(top, kind.empty, "file is empty")
 		return
 	} else if err != nil {
 		p.syntax(err, bytes.Count(s.Data, []byte("\n"))+1)
@@ -134,25 +155,36 @@ func (p *parser) file(s Source) {
 	if !p.plain(root, 1) {
 		return
 	}
-	m := p.mapping(root, "file", fileKeys)
+	m := p.mapping(root, "file", kind.keys)
 	if m == nil {
 		return
+	}
+	if p.first.Line == 0 {
+		p.first = p.pos(root)
 	}
 	if v := m["version"]; v == nil {
 		p.bad(root, "write version: 1", "version is missing")
 	} else if v.ShortTag() != "!!int" || v.Value != "1" {
 		p.bad(v, "write version: 1", "version %q is not known", v.Value)
 	}
+	kind.read(p, root, m)
+}
+
+// policies are what a budget does about a verdict that proves nothing.
+type policies struct{ inconclusive, missing Policy }
+
+// budgets reads a file of budgets and suites.
+func (p *parser) budgets(root *yaml.Node, m map[string]*yaml.Node) {
 	if v := m["suite"]; v != nil {
 		p.agree(v, "suite", &p.set.Suite, &p.set.SuitePos)
 	}
-	policy := Block
+	policy := policies{Block, Block}
 	if d := m["defaults"]; d != nil {
 		dm := p.mapping(d, "defaults", defaultKeys)
 		if v := dm["against"]; v != nil {
 			p.agree(v, "against", &p.set.Against, &p.set.AgainstPos)
 		}
-		policy = Policy(p.word(dm["on_inconclusive"], "on_inconclusive", string(Block), "block", "warn"))
+		policy = p.policies(dm, policy)
 	}
 	if m["budgets"] == nil && m["suites"] == nil {
 		p.bad(root, "write a list of budgets", "budgets is missing")
@@ -172,6 +204,14 @@ func (p *parser) file(s Source) {
 		}
 		p.suite(n)
 	}
+}
+
+// policies reads those that a mapping states; missing ones are as in otherwise.
+func (p *parser) policies(m map[string]*yaml.Node, otherwise policies) policies {
+	word := func(key string, otherwise Policy) Policy {
+		return Policy(p.word(m[key], key, string(otherwise), "block", "warn"))
+	}
+	return policies{word("on_inconclusive", otherwise.inconclusive), word("on_missing", otherwise.missing)}
 }
 
 // list returns the entries of a list, of which there must be some; nil where there is no list.
@@ -263,7 +303,11 @@ func (p *parser) mapping(n *yaml.Node, what string, keys []string) map[string]*y
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := n.Content[i]
 		if !slices.Contains(keys, k.Value) {
-			p.near(k, Nearest(k.Value, keys), "the keys are "+strings.Join(keys, ", "), "unknown key %q in %s", k.Value, what)
+			help := "the keys are " + strings.Join(keys, ", ")
+			if what == "file" && (k.Value == "waivers" || k.Value == "renames") {
+				help = "write it in a file called " + k.Value + ".yaml among the budget files"
+			}
+			p.near(k, Nearest(k.Value, keys), help, "unknown key %q in %s", k.Value, what)
 			continue
 		}
 		if m[k.Value] != nil {
@@ -308,7 +352,7 @@ func (p *parser) word(n *yaml.Node, what, missing string, words ...string) strin
 	return missing
 }
 
-func (p *parser) budget(n *yaml.Node, policy Policy) {
+func (p *parser) budget(n *yaml.Node, policy policies) {
 	m := p.mapping(n, "budget", budgetKeys)
 	if m == nil {
 		return
@@ -384,19 +428,26 @@ func (p *parser) budget(n *yaml.Node, policy Policy) {
 	if m["class"] != nil {
 		b.ClassPos = p.pos(m["class"])
 	}
-	b.OnInconclusive = Policy(p.word(m["on_inconclusive"], "on_inconclusive", string(policy), "block", "warn"))
+	policy = p.policies(m, policy)
+	b.OnInconclusive, b.OnMissing = policy.inconclusive, policy.missing
 	b.Why = p.why(m["why"])
 	p.set.Budgets = append(p.set.Budgets, b)
 }
 
-// why returns a reason folded to one line, since it is shown in tables.
+// why returns a reason, where there is one.
 func (p *parser) why(n *yaml.Node) string {
 	if n == nil {
 		return ""
 	}
-	s := strings.Join(strings.Fields(p.text(n, "why")), " ")
+	p.text(n, "why")
+	return p.sentence(n, "why")
+}
+
+// sentence returns a reason folded to one line, since it is shown in tables.
+func (p *parser) sentence(n *yaml.Node, what string) string {
+	s := strings.Join(strings.Fields(n.Value), " ")
 	if utf8.RuneCountInString(s) > maxWhy {
-		p.bad(n, "shorten it", "why is over %d characters", maxWhy)
+		p.bad(n, "shorten it", "%s is over %d characters", what, maxWhy)
 	}
 	return s
 }

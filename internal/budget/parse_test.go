@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected files in testdata")
@@ -21,7 +22,7 @@ func sources(t *testing.T, path string) []Source {
 	t.Helper()
 	names := []string{path}
 	if filepath.Ext(path) == "" {
-		names, _ = filepath.Glob(filepath.Join(path, "*.yaml"))
+		names, _ = filepath.Glob(filepath.Join(path, "*.y*ml"))
 	}
 	var out []Source
 	for _, name := range names {
@@ -119,7 +120,8 @@ func checkPositions(t testing.TB, in []Source, ps Problems) {
 // Every file in testdata/ok is accepted, and means what stands beside it.
 func TestAccepted(t *testing.T) {
 	cases, _ := filepath.Glob("testdata/ok/*.yaml")
-	if len(cases) < 3 {
+	cases = append(cases, "testdata/ok/reviewed")
+	if len(cases) < 4 {
 		t.Fatalf("only %d cases found", len(cases))
 	}
 	for _, path := range cases {
@@ -208,8 +210,31 @@ func TestSources(t *testing.T) {
 	}
 }
 
+// A rename holds for whole parts of a name, and for what has the new name already it does not.
+func TestRenameName(t *testing.T) {
+	for _, c := range []struct{ from, to, base, head string }{
+		{"A", "B", "A", "B"},
+		{"A", "B", "A/n=1", "B/n=1"},
+		{"A", "B", "AB", ""},
+		{"A", "B", "B", ""},
+		{"A/n=1", "B/m=1", "A/n=1/net=x", "B/m=1/net=x"},
+		{"A/n=1", "B/m=1", "A/n=10", ""},
+		{"A/n=1", "B/m=1", "A", ""},
+		{"A", "A/mode=all", "A/n=1", "A/mode=all/n=1"},
+		{"A", "A/mode=all", "A/mode=all/n=1", ""},
+		{"A/mode=all", "A", "A/mode=all/n=1", "A/n=1"},
+	} {
+		if head, ok := (Rename{From: c.from, To: c.to}).Name(c.base); ok != (c.head != "") || ok && head != c.head || !ok && head != c.base {
+			t.Errorf("%+v: %s %v", c, head, ok)
+		}
+	}
+}
+
+// beside is what the fuzzed file is parsed with where it holds no budgets.
+var beside = Source{"b.yaml", []byte("version: 1\nbudgets:\n  - {id: b, match: B, unit: ns/op, max_rise: 20%}\n")}
+
 func FuzzParse(f *testing.F) {
-	for _, glob := range []string{"testdata/err/*.yaml", "testdata/ok/*.yaml"} {
+	for _, glob := range []string{"testdata/err/*.yaml", "testdata/ok/*.yaml", "testdata/err/*/*.yaml", "testdata/ok/*/*.y*ml"} {
 		names, _ := filepath.Glob(glob)
 		for _, name := range names {
 			data, err := os.ReadFile(name)
@@ -220,37 +245,126 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		in := []Source{{"a.yaml", data}}
-		set, err := Parse(in)
-		again, err2 := Parse(in)
-		if !reflect.DeepEqual(set, again) || !reflect.DeepEqual(err, err2) {
-			t.Fatalf("%+v %v, then %+v %v", set, err, again, err2)
-		}
-		if err != nil {
-			var ps Problems
-			if !errors.As(err, &ps) || len(ps) == 0 || len(set.Budgets) > 0 {
-				t.Fatalf("error %v beside %+v", err, set)
+		for _, in := range [][]Source{{{"a.yaml", data}}, {beside, {"waivers.yaml", data}}, {beside, {"renames.yaml", data}}} {
+			set, err := Parse(in)
+			again, err2 := Parse(in)
+			if !reflect.DeepEqual(set, again) || !reflect.DeepEqual(err, err2) {
+				t.Fatalf("%+v %v, then %+v %v", set, err, again, err2)
 			}
-			checkPositions(t, in, ps)
-			return
-		}
-		if len(set.Budgets) == 0 {
-			t.Fatal("accepted without a budget")
-		}
-		for _, s := range set.Suites {
-			if !suiteName.MatchString(s.Name) || len(s.Match) == 0 {
-				t.Fatalf("accepted an unusable suite %+v", s)
-			}
-		}
-		for _, b := range set.Budgets {
-			if b.ID == "" || b.Unit == "" || b.Match.Name == "" || b.MaxRise == nil && b.MaxDrop == nil && b.AtMost == nil && b.AtLeast == nil && b.Scales == nil {
-				t.Fatalf("accepted an unusable budget %+v", b)
-			}
-			for _, l := range []*Limit{b.MaxRise, b.MaxDrop, b.AtMost, b.AtLeast, b.IgnoreBelow} {
-				if l != nil && !(l.Value >= 0 && l.Value <= math.MaxFloat64) {
-					t.Fatalf("accepted the limit %+v", l)
+			if err != nil {
+				var ps Problems
+				if !errors.As(err, &ps) || len(ps) == 0 || !reflect.DeepEqual(set, Set{}) {
+					t.Fatalf("error %v beside %+v", err, set)
 				}
+				checkPositions(t, in, ps)
+				continue
 			}
+			checkSet(t, set)
+			checkReviewed(t, data, set)
 		}
 	})
+}
+
+func checkSet(t *testing.T, set Set) {
+	t.Helper()
+	if len(set.Budgets) == 0 {
+		t.Fatal("accepted without a budget")
+	}
+	for _, s := range set.Suites {
+		if !suiteName.MatchString(s.Name) || len(s.Match) == 0 {
+			t.Fatalf("accepted an unusable suite %+v", s)
+		}
+	}
+	for _, b := range set.Budgets {
+		if b.ID == "" || b.Unit == "" || b.Match.Name == "" || b.MaxRise == nil && b.MaxDrop == nil && b.AtMost == nil && b.AtLeast == nil && b.Scales == nil {
+			t.Fatalf("accepted an unusable budget %+v", b)
+		}
+		if b.OnInconclusive != Block && b.OnInconclusive != Warn || b.OnMissing != Block && b.OnMissing != Warn {
+			t.Fatalf("accepted a policy of %+v", b)
+		}
+		for _, l := range []*Limit{b.MaxRise, b.MaxDrop, b.AtMost, b.AtLeast, b.IgnoreBelow} {
+			if l != nil && !(l.Value >= 0 && l.Value <= math.MaxFloat64) {
+				t.Fatalf("accepted the limit %+v", l)
+			}
+		}
+	}
+}
+
+// checkReviewed fails when an accepted waiver or rename lacks something, when a position is not where its
+// value stands in the file, or when the same entries written out anew are read as others.
+func checkReviewed(t *testing.T, data []byte, set Set) {
+	t.Helper()
+	lines := strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n")
+	stands := func(what string, pos Pos, text string) {
+		t.Helper()
+		if pos.Line < 1 || pos.Line > len(lines) {
+			t.Fatalf("%s at %+v, outside of the file", what, pos)
+		}
+		line := []rune(lines[pos.Line-1])
+		if pos.Column < 1 || pos.Column > len(line) {
+			t.Fatalf("%s at %+v, outside of the line %q", what, pos, string(line))
+		}
+		// What is quoted or folded begins with its mark.
+		rest := string(line[pos.Column-1:])
+		if !strings.HasPrefix(rest, text) && !strings.ContainsAny(rest[:1], "\"'|>") && !strings.HasPrefix(text, strings.TrimRight(rest, "\r")) {
+			t.Fatalf("%s %q is said to be at %+v, where %q stands", what, text, pos, rest)
+		}
+	}
+	quote := func(s string) string {
+		out, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	var waivers, renames strings.Builder
+	waivers.WriteString("version: 1\nwaivers:\n")
+	renames.WriteString("version: 1\nrenames:\n")
+	for _, w := range set.Waivers {
+		if w.Match.Name == "" || w.Unit == "" || w.Reason == "" || !strings.HasPrefix(w.Link, "https://") || !(w.Ceiling.Value >= 0 && w.Ceiling.Value <= math.MaxFloat64) {
+			t.Fatalf("accepted the waiver %+v", w)
+		}
+		if day, err := time.Parse(time.DateOnly, w.Until); err != nil || day.Format(time.DateOnly) != w.Until {
+			t.Fatalf("accepted the day %q", w.Until)
+		}
+		stands("benchmark", w.MatchPos, w.Match.Text)
+		stands("unit", w.UnitPos, w.UnitText)
+		stands("ceiling", w.Ceiling.Pos, w.Ceiling.Text)
+		stands("until", w.UntilPos, w.Until)
+		fmt.Fprintf(&waivers, "  - {benchmark: %s, unit: %s, ceiling: %s, until: %s, reason: %s, link: %s}\n",
+			quote(w.Match.Text), quote(w.UnitText), quote(w.Ceiling.Text), quote(w.Until), quote(w.Reason), quote(w.Link))
+	}
+	for _, r := range set.Renames {
+		if to, ok := r.Name(r.From); r.From == r.To || !ok || to != r.To {
+			t.Fatalf("accepted the rename %+v, which makes %q of it", r, to)
+		}
+		fmt.Fprintf(&renames, "  - {from: %s, to: %s}\n", quote(r.From), quote(r.To))
+	}
+	sources := []Source{beside}
+	if len(set.Waivers) > 0 {
+		sources = append(sources, Source{"waivers.yaml", []byte(waivers.String())})
+	}
+	if len(set.Renames) > 0 {
+		sources = append(sources, Source{"renames.yaml", []byte(renames.String())})
+	}
+	again, err := Parse(sources)
+	if err != nil {
+		t.Fatalf("written anew it is refused: %v", err)
+	}
+	if a, b := placeless(set), placeless(again); !reflect.DeepEqual(a.Waivers, b.Waivers) || !reflect.DeepEqual(a.Renames, b.Renames) {
+		t.Fatalf("written anew it reads\n%+v\nnot\n%+v", b, a)
+	}
+}
+
+// placeless is the set without the positions of its waivers and renames.
+func placeless(s Set) Set {
+	for i := range s.Waivers {
+		w := &s.Waivers[i]
+		w.Pos, w.MatchPos, w.UnitPos, w.UntilPos, w.Ceiling.Pos = Pos{}, Pos{}, Pos{}, Pos{}, Pos{}
+	}
+	for i := range s.Renames {
+		r := &s.Renames[i]
+		r.Pos, r.FromPos, r.ToPos = Pos{}, Pos{}, Pos{}
+	}
+	return s
 }

@@ -85,6 +85,8 @@ type checker struct {
 func (k *checker) input(base, head *sample.Set, noBase string, allow bool) gate.Input {
 	in := judgeInput(k.budgets, k.suites, base, head, noBase, allow)
 	in.Stored = k.stored
+	// A check that goes on past midnight is one of the day on which it began.
+	in.Today = day(k.session.Now)
 	return in
 }
 
@@ -132,6 +134,9 @@ func (k *checker) open(ctx context.Context) (*world, error) {
 func (k *checker) check(ctx context.Context) error {
 	if err := gate.CheckSuites(k.budgets, k.suites); err != nil {
 		return exitError{gate.ExitMisuse, err}
+	}
+	if err := checkWaivers(k.budgets); err != nil {
+		return err
 	}
 	if err := prepareOut(k.out); err != nil {
 		return err
@@ -321,6 +326,7 @@ func (k *checker) measure(ctx context.Context, repo *measure.Repo, headVersion m
 	}
 	wanted := slices.DeleteFunc(all, func(name string) bool { return !k.runs(strings.TrimPrefix(name, "Benchmark")) })
 	k.session.Progress, k.session.Narrow = k.show.progress, k.narrow(wanted)
+	k.session.Renames = renames(k.budgets)
 	found, err := b.find(wanted)
 	if err != nil {
 		return out, err
@@ -529,13 +535,14 @@ func (k *checker) items(found *measure.Found, t texts) ([]measure.Item, error) {
 			if b.Class == budget.Exact || head.Assume(b.Unit) == "exact" || base != nil && base.Assume(b.Unit) == "exact" {
 				continue
 			}
-			if (b.MaxRise != nil || b.MaxDrop != nil) && !slices.Contains(same, it.Package) {
+			change, value := gate.Wants(k.budgets, b, name)
+			if change && !slices.Contains(same, it.Package) {
 				it.Pairs = true
 				it.Waiting = it.Waiting || b.Class == budget.Waiting
 				it.Allocs = it.Allocs || b.Unit == "B/op" || b.Unit == "allocs/op"
 				it.Wall = it.Wall || !slices.Contains([]string{"sec/op", "B/s", "B/op", "allocs/op"}, b.Unit)
 			}
-			it.Alone = it.Alone || b.AtMost != nil || b.AtLeast != nil || b.Scales != nil
+			it.Alone = it.Alone || value
 		}
 		if !matched && asked && has(k.unbudgeted(), name) {
 			// To check is to judge, so that it is enough that it runs; else somebody wants its values.

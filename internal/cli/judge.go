@@ -31,9 +31,14 @@ func judgeCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "baseline", Usage: "`FILE` of the record of base, whose exact values head is compared with: " + storedFile + " of a check"},
 			&cli.StringFlag{Name: "out", Usage: "write the result to `FILE` and the verdicts to stdout, instead of the result to stdout"},
 			allowNoBaseFlag(),
+			&cli.StringFlag{Name: "today", Usage: "`DAY` on which waivers have to hold, as 2026-12-31; that of an earlier result repeats it"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := required(c, "head"); err != nil {
+				return err
+			}
+			today, err := todayOr(c.String("today"))
+			if err != nil {
 				return err
 			}
 			set, suites, err := readSet(c)
@@ -49,6 +54,7 @@ func judgeCommand(s Streams) *cli.Command {
 				noBase = ""
 			}
 			in := judgeInput(set, suites, base, head, noBase, c.Bool("allow-no-base"))
+			in.Today = today
 			if name := c.String("baseline"); name != "" {
 				if in.Stored, err = streamSamples(name); err != nil {
 					return err
@@ -73,7 +79,7 @@ func judge(in gate.Input) (gate.Result, error) {
 }
 
 func judgeInput(set budget.Set, suites []budget.Suite, base, head *sample.Set, noBase string, allow bool) gate.Input {
-	in := gate.Input{Budgets: set, Suites: suites, Head: head, Base: base, NoBase: noBase, AllowNoBase: allow}
+	in := gate.Input{Budgets: set, Suites: suites, Head: head, Base: base, NoBase: noBase, AllowNoBase: allow, Today: today()}
 	if base != nil && base.Provenance[recordedKey] != "" {
 		in.Recorded, in.NoBase = true, base.Provenance[recordedKey]
 	}

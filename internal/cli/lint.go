@@ -26,6 +26,9 @@ func lintCommand(s Streams) *cli.Command {
 			if err != nil {
 				return err
 			}
+			if err := checkWaivers(set); err != nil {
+				return err
+			}
 			checked := "the files alone"
 			switch {
 			case c.String("samples") != "":
@@ -66,6 +69,7 @@ func lintCommand(s Streams) *cli.Command {
 			if n := len(set.Suites); n > 0 {
 				suites = fmt.Sprintf(" and %d suites", n)
 			}
+			suites += reviewed(set)
 			fmt.Fprintf(s.Err, "%d budgets%s in %d files are valid; checked %s\n", len(set.Budgets), suites, len(set.Files), checked)
 			return nil
 		},

@@ -106,7 +106,7 @@ func newProfiler(c *cli.Context, s Streams) (*profiler, error) {
 func failures(r gate.Result) []bottleneck.Failure {
 	var out []bottleneck.Failure
 	for _, v := range r.Verdicts {
-		if v.Verdict != gate.Fail {
+		if v.Verdict != gate.Fail || !v.Blocks { // or it is waived
 			continue
 		}
 		f := bottleneck.Failure{Package: v.Package, Benchmark: v.Benchmark, Unit: v.Unit, Reason: v.Reason}

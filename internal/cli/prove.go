@@ -135,7 +135,7 @@ var proofColumns = []struct {
 	{"1.2x", []string{prove.Near}},
 	{"1.5x", []string{prove.Half}},
 	{"2x", []string{prove.Twice}},
-	{"3x", []string{prove.Thrice}},
+	{"3x", []string{prove.Thrice, prove.Ceiling}},
 	{"gone", []string{prove.NoBase, prove.NoHead, prove.Renamed, prove.Dropped}},
 	{"crash", []string{prove.Crashed}},
 	{"const", []string{prove.Constant}},

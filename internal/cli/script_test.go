@@ -58,6 +58,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("RECORDINGS", recordings)
+			env.Setenv("NEXTWEEK", day(time.Now().AddDate(0, 0, 7))) // for what has to hold today
 			env.Setenv("GOCACHE", goenv[0])
 			env.Setenv("GOMODCACHE", goenv[1])
 			env.Setenv("GOTOOLCHAIN", goenv[2])

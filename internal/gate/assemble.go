@@ -25,6 +25,10 @@ func (j *judge) result(cases []*testcase) Result {
 		case Pass:
 			r.Counts.Pass++
 		case Fail:
+			if v.waived() {
+				r.Counts.Waived++
+				break
+			}
 			r.Counts.Fail++
 			failed = true
 		case Inconclusive:
@@ -46,7 +50,14 @@ func (j *judge) result(cases []*testcase) Result {
 	if j.in.Base != nil && j.relative && !j.compared && !j.in.Recorded && !j.in.AllowNoBase {
 		j.problem("nothing was compared: the base has none of the benchmarks and units that have relative limits; give another --base, or --allow-no-base for the first of its kind")
 	}
+	if n := absent(cases); n > 0 && n == len(cases) {
+		j.problem("nothing was judged: head has none of what the budgets declare, which no policy excuses of all of it")
+	}
 	r.Problems = append(r.Problems, j.problems...)
+	r.Notes = j.notes
+	if len(j.in.Budgets.Waivers) > 0 {
+		r.Today = j.in.Today
+	}
 	switch {
 	case failed:
 		r.ExitCode, r.Outcome = ExitFail, "fail"
@@ -56,6 +67,17 @@ func (j *judge) result(cases []*testcase) Result {
 		r.ExitCode, r.Outcome = ExitPass, "pass"
 	}
 	return r
+}
+
+// absent counts what head lacks and a policy excuses.
+func absent(cases []*testcase) int {
+	n := 0
+	for _, c := range cases {
+		if c.v.Verdict == Missing && c.absent && !c.v.Blocks {
+			n++
+		}
+	}
+	return n
 }
 
 func (j *judge) baseSide() Side {

@@ -31,13 +31,17 @@ func (j *judge) decide(c *testcase) {
 	}
 	c.v.Blocks = c.v.Verdict != Pass
 	j.lacksBase = j.lacksBase || c.lacksBase
+	c.v.RenamedFrom = j.original[c.key]
 	warn := c.b.OnInconclusive == budget.Warn && !c.suspect
-	switch c.v.Verdict {
-	case Inconclusive:
-		c.v.Blocks = !warn
-	case Missing:
-		c.v.Blocks = !(j.in.AllowNoBase && c.lacksBase && c.onlyLacksBase(warn))
+	switch {
+	case c.v.Verdict == Inconclusive && warn:
+		c.v.Policy = "on_inconclusive: warn"
+	case c.v.Verdict == Missing && c.absent && c.b.OnMissing == budget.Warn:
+		c.v.Policy = "on_missing: warn"
+	case c.v.Verdict == Missing && j.in.AllowNoBase && c.lacksBase && c.onlyLacksBase(warn):
+		c.v.Policy = "--allow-no-base"
 	}
+	c.v.Blocks = c.v.Blocks && c.v.Policy == ""
 }
 
 // warnDropped says so where a file has more result lines of a benchmark than are kept.
@@ -93,11 +97,11 @@ func (j *judge) decidePlain(c *testcase) {
 	} else {
 		j.describe(c)
 	}
-	if c.b.AtMost != nil {
-		limits = append(limits, j.absoluteVerdict(c, c.b.AtMost, "at_most", +1))
+	if l := c.b.AtMost; l != nil {
+		limits = append(limits, j.absoluteVerdict(c, l, c.kindOf(l, "at_most"), +1))
 	}
-	if c.b.AtLeast != nil {
-		limits = append(limits, j.absoluteVerdict(c, c.b.AtLeast, "at_least", -1))
+	if l := c.b.AtLeast; l != nil {
+		limits = append(limits, j.absoluteVerdict(c, l, c.kindOf(l, "at_least"), -1))
 	}
 	if q, ok := quantileOf(c.b.Unit); ok {
 		j.checkRequests(c, q, limits)
@@ -155,8 +159,10 @@ func (c *testcase) unusable(a arm, side string) (Kind, string) {
 	}
 	switch {
 	case a.bench == nil:
+		c.absent = side == "head" && len(a.set.Benchmarks) > 0 && !c.damaged(a)
 		return Missing, "not measured in " + side + ": deleted, renamed or not run"
 	case len(a.ms) == 0:
+		c.absent = side == "head"
 		return Missing, fmt.Sprintf("%s does not print %s", side, c.b.UnitText)
 	case len(a.ms) < len(a.bench.Runs):
 		c.suspect = true

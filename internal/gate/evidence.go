@@ -22,7 +22,7 @@ func RelativeEvidence(in Input, id string, k sample.Key) (Evidence, bool) {
 	if in.Head == nil || in.Base == nil {
 		return Evidence{}, false
 	}
-	j := judge{in: in}
+	j := newJudge(in)
 	var all []*testcase
 	var found *testcase
 	for i := range in.Budgets.Budgets {

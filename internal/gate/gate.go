@@ -43,12 +43,15 @@ type Input struct {
 	// AllowNoBase keeps what could not be compared for want of a base from blocking. It does not
 	// excuse a benchmark that head lacks.
 	AllowNoBase bool
+	// Today is the day of the judgement, as 2026-12-31: that on which the waivers of Budgets have to hold.
+	// It may be empty where there are none.
+	Today string
 }
 
 // Judge returns the verdict of every budget on every benchmark that its selector matches in base or
 // head. The error, a budget.Problems, is one of the budgets: a selector or unit that nothing has, a
-// contradiction with what the suite says of a unit, a suite that selects nothing; or the base is that
-// of a quick run. Bad samples are no error but verdicts.
+// contradiction with what the suite says of a unit, a suite that selects nothing, a waiver that is over or
+// for nothing, a rename that the samples contradict; or the base is that of a quick run. Bad samples are no error but verdicts.
 func Judge(in Input) (Result, error) {
 	if in.Head == nil {
 		in.Head = &sample.Set{File: "nothing"}
@@ -59,16 +62,21 @@ func Judge(in Input) (Result, error) {
 	if err := CheckBase(in.Base, in.Head); err != nil {
 		return Result{}, err
 	}
-	j := judge{in: in}
+	if err := CheckWaivers(in.Budgets, in.Today); err != nil {
+		return Result{}, err
+	}
+	j := newJudge(in)
 	j.inspect("head", in.Head)
 	if in.Base != nil {
 		j.inspect("base", in.Base)
 	}
+	j.checkRenames(in.Base)
 	var cases []*testcase
 	for i := range in.Budgets.Budgets {
 		cases = append(cases, j.cases(&in.Budgets.Budgets[i])...)
 	}
 	selected := j.selected(cases)
+	j.checkWaivers(cases)
 	if err := j.mistakes(); err != nil {
 		return Result{}, err
 	}
@@ -77,6 +85,7 @@ func Judge(in Input) (Result, error) {
 	for _, c := range cases {
 		j.decide(c)
 	}
+	j.waive(cases)
 	j.findShift(cases)
 	r := j.result(cases)
 	r.Selected, r.Confidence = selected, in.Head.Confidence
@@ -95,6 +104,8 @@ type judge struct {
 	compared  bool // a relative limit met a base
 	relative  bool // a relative limit was declared and its benchmark measured in head
 	lacksBase bool // a relative limit found no base
+	notes     []string
+	original  map[sample.Key]string // what base calls the benchmarks that have another name there
 	catalog   *catalog
 }
 
@@ -175,6 +186,10 @@ type testcase struct {
 	unlike string
 	// suspect says that the samples are unfit, not merely too few: no policy excuses that.
 	suspect bool
+	// absent says that head simply lacks the benchmark or its unit, and nothing failed.
+	absent bool
+	// ceiling is the limit that comes from a waiver, where the testcase asks for that.
+	ceiling *budget.Limit
 }
 
 // An arm is one side of a testcase.

@@ -1,5 +1,7 @@
 package gate
 
+import "github.com/perfgate/perfgate/internal/budget"
+
 // A Next is what the measuring of one benchmark has to do next.
 type Next int
 
@@ -10,24 +12,34 @@ const (
 	Layouts             // a fail is so close that it has to be seen in other orders of the functions
 )
 
+// Wants says what the limits of a budget on one benchmark, and a waiver that it may need, have measured:
+// the change against base, the value itself, or both. Growth rests on values.
+func Wants(set budget.Set, b budget.Budget, name string) (change, value bool) {
+	change, value = relativeLimit(&b) != nil, b.AtMost != nil || b.AtLeast != nil || b.Scales != nil
+	if w := set.Waiver(name, b.Unit); w != nil && hasPlainLimits(&b) {
+		change, value = change || w.Relative, value || !w.Relative
+	}
+	return change, value
+}
+
 // Pending says, while a session measures, what the benchmarks in the input still need: the same looks
 // as Judge, at the pairs that are there. The input holds the samples of one benchmark so far, with the
 // provenance that the finished files will have.
 func Pending(in Input) Next {
-	j := judge{in: in}
+	j := newJudge(in)
 	var cases []*testcase
 	for i := range in.Budgets.Budgets {
 		b := &in.Budgets.Budgets[i]
-		if relativeLimit(b) == nil {
-			continue
+		if keys := j.matching(b.Match); j.comparable(b, keys) {
+			cases = append(cases, j.plainCases(b, keys)...)
 		}
-		cases = append(cases, j.plainCases(b, j.matching(b.Match))...)
 	}
 	// The provenance says among how many comparisons these are.
 	j.prepare(comparisons(cases))
 	next := Done
 	for _, c := range cases {
 		j.decide(c)
+		j.pendingCeiling(c)
 		switch {
 		case c.undecided:
 			return More
@@ -40,7 +52,7 @@ func Pending(in Input) Next {
 
 // Comparisons counts the statistical comparisons that Judge would share its error among.
 func Comparisons(in Input) int {
-	j := judge{in: in}
+	j := newJudge(in)
 	n := 0
 	for i := range in.Budgets.Budgets {
 		n += comparisons(j.cases(&in.Budgets.Budgets[i]))

@@ -8,7 +8,7 @@ import (
 	"github.com/perfgate/perfgate/internal/budget"
 )
 
-// CheckNames reports the budgets and the selectors of suites whose benchmark function is not among
+// CheckNames reports the budgets, the waivers, the renames and the selectors of suites whose benchmark function is not among
 // functions, which have the word Benchmark: a mistake that can be told before anything is measured. The error is
 // budget.Problems.
 func CheckNames(set budget.Set, functions []string) error {
@@ -31,6 +31,17 @@ func CheckNames(set budget.Set, functions []string) error {
 	for _, b := range set.Budgets {
 		check(b.Match, b.MatchPos, "budget "+b.ID)
 	}
+	for _, r := range set.Renames {
+		if function, _, _ := strings.Cut(r.To, "/"); !slices.Contains(names, function) {
+			problems = append(problems, budget.Problem{
+				Pos: r.ToPos, Text: fmt.Sprintf("%s is said to be called %s, and there is no function %s", r.From, r.To, function),
+				Near: budget.Nearest(function, names), Help: "write the name that it has in head, or delete the rename",
+			})
+		}
+	}
+	for _, w := range set.Waivers {
+		check(w.Match, w.MatchPos, "waiver of "+w.UnitText)
+	}
 	for _, s := range set.Suites {
 		for _, m := range s.Match {
 			check(m.Selector, m.Pos, "suite "+s.Name)
@@ -50,6 +61,9 @@ func noBenchmark(sel budget.Selector, pos budget.Pos, of, near string) budget.Pr
 		Text: fmt.Sprintf("match %q of %s matches no benchmark", sel.Text, of),
 		Near: near,
 		Help: "write the name of a benchmark of the suite, or delete the budget with the benchmark",
+	}
+	if strings.HasPrefix(of, "waiver ") {
+		p.Help = "write the name of a benchmark of the suite, or delete the waiver with the benchmark"
 	}
 	if strings.HasPrefix(of, "suite ") {
 		p.Help = "write the name of a benchmark of `suite:`, or delete the selector with the benchmark"

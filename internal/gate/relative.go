@@ -14,6 +14,7 @@ func (j *judge) relativeVerdict(c *testcase, l *budget.Limit) LimitVerdict {
 	if c.b.MaxDrop != nil {
 		lv.Kind = "max_drop"
 	}
+	lv.Kind = c.kindOf(l, lv.Kind)
 	j.relative = true
 	v := &c.v
 	if kind, reason := j.noBase(c); kind != "" {

@@ -31,8 +31,14 @@ type Result struct {
 	// verdicts: no base, a crashed binary, a damaged file. Empty on a clean run.
 	Problems []string `json:"problems"`
 	// Shift says that nearly all benchmarks changed together; nil where they did not.
-	Shift    *Shift    `json:"shift,omitempty"`
-	Compared Compared  `json:"compared"`
+	Shift    *Shift   `json:"shift,omitempty"`
+	Compared Compared `json:"compared"`
+	// Notes says, one sentence each, what a reviewer may tidy up: a waiver or a rename that is no longer
+	// needed. It changes no verdict.
+	Notes []string `json:"notes,omitempty"`
+	// Today is the day on which the waivers had to hold, as 2026-12-31; empty where there are none. The
+	// same samples give the same result when judged for this day.
+	Today    string    `json:"today,omitempty"`
 	Verdicts []Verdict `json:"verdicts"`
 }
 
@@ -111,11 +117,15 @@ type Verdict struct {
 	// Reason says in one sentence why; never empty.
 	Reason string `json:"reason"`
 	// Blocks says whether this verdict keeps the exit code from being 0.
-	Blocks   bool `json:"blocks"`
-	New      bool `json:"new,omitempty"`
-	Improved bool `json:"improved,omitempty"`
+	Blocks bool `json:"blocks"`
+	// Policy is what keeps a verdict that proves nothing from blocking, as it is written: on_missing: warn,
+	// on_inconclusive: warn or --allow-no-base. Empty where nothing does, or a waiver.
+	Policy   string `json:"policy,omitempty"`
+	New      bool   `json:"new,omitempty"`
+	Improved bool   `json:"improved,omitempty"`
 	// Waived is the waiver that keeps a fail from blocking; nil where there is none. A fail beyond the
-	// ceiling of its waiver has it too, and blocks.
+	// ceiling of its waiver has it too, and blocks. So has an inconclusive verdict, which does not block
+	// where it is proved within the ceiling.
 	Waived *Waived `json:"waived,omitempty"`
 	// RenamedFrom is the name that the benchmark has in base, where the rename map says that it is the
 	// same one; empty where the names are equal.
@@ -175,8 +185,12 @@ type Waived struct {
 	Reason  string `json:"reason"`         // of the one who waived it
 	Link    string `json:"link,omitempty"` // where it was discussed
 	At      string `json:"at"`             // file:line of the waiver
-	// Beyond says that the value lies beyond the ceiling: the fail blocks all the same.
+	// Beyond says that the value is not proved to lie within the ceiling: the verdict is what it would be
+	// without the waiver.
 	Beyond bool `json:"beyond,omitempty"`
+	// Verdict is that of the ceiling judged as a limit, and Found its reason. Only a pass waives.
+	Verdict Kind   `json:"verdict"`
+	Found   string `json:"found"`
 }
 
 // A LimitVerdict is the judgement of one limit.

@@ -77,7 +77,7 @@ func (j *judge) decideScale(c *testcase) {
 		name := m.key.Name
 		single := testcase{b: c.b, key: m.key}
 		if kind, reason := single.unusable(m.head, "head"); kind != "" {
-			c.suspect = true
+			c.suspect, c.absent = true, single.absent
 			done(broke(m.head, m.base, kind, name+": "+reason))
 			return
 		}

@@ -45,7 +45,7 @@ func (j *judge) findShift(cases []*testcase) {
 	fails := 0
 	for _, c := range cases {
 		d, ok := c.moved()
-		if !ok || c.v.Verdict != Fail {
+		if !ok || c.v.Verdict != Fail || c.v.waived() {
 			continue
 		}
 		fails++
@@ -57,7 +57,7 @@ func (j *judge) findShift(cases []*testcase) {
 		l.Verdict = Inconclusive
 		l.Reason = fmt.Sprintf("%s, and so did %d of %d benchmarks: the machine or the toolchain changed, not the code alone", percent(math.Expm1(d)), together, len(ds))
 		c.v.Verdict, c.v.Reason = worst(c.v.Limits)
-		c.v.Blocks = true
+		c.v.Blocks, c.v.Waived = true, nil
 	}
 	if fails > 0 {
 		text := fmt.Sprintf("%d of %d benchmarks changed together, by about %s: look first at the machine, the toolchain or what all of them use", together, len(ds), percent(math.Expm1(m)))

@@ -66,7 +66,7 @@ func selectsNone(s budget.Suite) budget.Problem {
 // CheckSelectors reports the selectors of all suites that match no benchmark of head or base, of those
 // functions that are there at all. The error is budget.Problems.
 func CheckSelectors(in Input) error {
-	j := judge{in: in}
+	j := newJudge(in)
 	functions := map[string]bool{}
 	for _, s := range []*sample.Set{in.Head, in.Base} {
 		if s == nil {
@@ -88,10 +88,13 @@ func CheckSelectors(in Input) error {
 // the suites that matches no benchmark: of the suites in the input, or where it names none of all. The
 // error is budget.Problems.
 func Lint(in Input) error {
-	j := judge{in: in}
+	j := newJudge(in)
+	j.checkRenames(in.Base)
+	var cases []*testcase
 	for i := range in.Budgets.Budgets {
-		j.cases(&in.Budgets.Budgets[i])
+		cases = append(cases, j.cases(&in.Budgets.Budgets[i])...)
 	}
+	j.checkWaivers(cases)
 	suites := in.Suites
 	if len(suites) == 0 {
 		suites = in.Budgets.Suites
@@ -115,7 +118,7 @@ func (j *judge) mistakes() error {
 // damage, an early end, a selector of which nothing was measured. Where the input names suites their
 // selectors alone count, otherwise those of all budgets and suites.
 func Unmeasured(in Input) []string {
-	j := judge{in: in}
+	j := newJudge(in)
 	j.inspect("head", in.Head)
 	for _, f := range in.Head.Failures {
 		if f.Name != "" {

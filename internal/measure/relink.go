@@ -38,7 +38,7 @@ func (r *relinker) refuse(err error) {
 // link returns both arms' binaries of a package, linked in the order of a seed. Both with the same
 // seed: the order that the linker takes by itself is better than most, so it is no partner for one
 // by chance.
-func (r *relinker) link(ctx context.Context, s *Session, pkg, function string, seed int) ([2]*Binary, error) {
+func (r *relinker) link(ctx context.Context, s *Session, pkg string, functions [2]string, seed int) ([2]*Binary, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if bin := r.made[relinked{pkg, seed}]; bin != nil {
@@ -46,7 +46,7 @@ func (r *relinker) link(ctx context.Context, s *Session, pkg, function string, s
 	}
 	var bin [2]*Binary
 	for i, arm := range s.arms() {
-		b := *arm.binary(pkg, function)
+		b := *arm.binary(pkg, functions[i])
 		b.Path = fmt.Sprintf("%s.order-%d", b.Path, seed)
 		if err := arm.compile(ctx, s.Exec, &b, fmt.Sprintf("-randlayout=%d", seed)); err != nil {
 			return bin, err

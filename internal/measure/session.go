@@ -58,6 +58,9 @@ type Session struct {
 	// Narrow adds to the pattern by which Find runs a function, so that not all sub-benchmarks of it run:
 	// by the function's name, with the word Benchmark. What shows nothing under its pattern runs whole.
 	Narrow map[string]string
+	// Renames are the benchmarks that have another name in base: an item has that of head, and the
+	// recording of base says what base does.
+	Renames []Rename
 	// Progress is told what runs; it may be nil. It is called from one goroutine at a time.
 	Progress func(Progress)
 	// Ran is told of every process that ran a benchmark; it may be nil. It is called from one goroutine
@@ -178,7 +181,7 @@ func (f *Found) Implausible(procs int) string {
 }
 
 // Find runs each of the functions once in each arm, one iteration, and so finds what benchmarks
-// there are. Functions have the word Benchmark. A benchmark that one arm did not reach since its
+// there are. Functions have the word Benchmark and are those of head, where base has another name. A benchmark that one arm did not reach since its
 // function broke off before is tried alone.
 func (s *Session) Find(ctx context.Context, functions []string) (*Found, error) {
 	type task struct {
@@ -194,7 +197,7 @@ func (s *Session) Find(ctx context.Context, functions []string) (*Found, error) 
 		}
 		for _, b := range arm.Binaries {
 			for _, f := range b.Functions {
-				if slices.Contains(functions, f) {
+				if s.runs(i, f, functions) {
 					tasks = append(tasks, &task{arm: i, pkg: b.Package, function: f})
 				}
 			}
@@ -204,7 +207,7 @@ func (s *Session) Find(ctx context.Context, functions []string) (*Found, error) 
 	defer cancel()
 	p := s.progress("find", len(tasks))
 	if err := each(ctx, s.workers(), tasks, func(t *task, cpus []int) {
-		for _, narrow := range []string{s.Narrow[t.function], ""} {
+		for _, narrow := range []string{s.narrow(t.arm, t.function), ""} {
 			t.out = s.run(ctx, s.arms()[t.arm].binary(t.pkg, t.function), cpus, max(s.Procs, 1), "^"+t.function+"$"+narrow, "1x")
 			s.tell(Run{Stage: "find", Benchmark: t.function, Arm: armNames[t.arm]}, t.out, max(s.Procs, 1))
 			p.ran(1)
@@ -229,7 +232,7 @@ func (s *Session) Find(ctx context.Context, functions []string) (*Found, error) 
 		lines := recs[t.arm].read(t.out.Stdout, t.pkg, max(s.Procs, 1), of(t.function))
 		for _, l := range lines {
 			l.pair = 1
-			it := Item{Package: t.pkg, Name: l.name}
+			it := Item{Package: t.pkg, Name: s.headName(t.arm, l.name)}
 			if _, twice := found.first[t.arm][it]; twice {
 				recs[t.arm].fail(l.name, "it printed more than one result line")
 			}
@@ -280,26 +283,27 @@ func (s *Session) retry(ctx context.Context, found *Found, recs []*Recording, br
 				}
 				single, retried := 0, 0
 				for _, it := range found.Items {
-					if it.Package != b.Package || it.Name != f && !strings.HasPrefix(it.Name, f+"/") {
+					name := s.nameIn(i, it, f)
+					if it.Package != b.Package || name == "" {
 						continue
 					}
 					if _, ok := found.first[i][it]; ok {
 						continue
 					}
 					retried++
-					out := s.run(ctx, &b, s.workers()[0], max(s.Procs, 1), pattern(it.Name), "1x")
-					s.tell(Run{Stage: "find", Benchmark: it.Name, Arm: armNames[i]}, out, max(s.Procs, 1))
+					out := s.run(ctx, &b, s.workers()[0], max(s.Procs, 1), pattern(name), "1x")
+					s.tell(Run{Stage: "find", Benchmark: name, Arm: armNames[i]}, out, max(s.Procs, 1))
 					if err := ctx.Err(); err != nil {
 						return context.Cause(ctx)
 					}
-					lines := recs[i].read(out.Stdout, b.Package, max(s.Procs, 1), func(name string) bool { return name == it.Name })
+					lines := recs[i].read(out.Stdout, b.Package, max(s.Procs, 1), func(line string) bool { return line == name })
 					if out.Err == nil && len(lines) == 1 {
 						lines[0].pair = 1
 						found.first[i][it] = lines[0]
 						continue
 					}
 					single++
-					recs[i].fail(it.Name, failureText(out))
+					recs[i].fail(name, failureText(out))
 				}
 				// Nobody can be blamed alone: the function itself failed.
 				if single == 0 && !(retried > 0 && failure.Text == errNoResult.Error()) {

@@ -95,7 +95,7 @@ func (s *Session) join(found *Found, works []*work) (base, head *Recording) {
 				rec.lines = append(rec.lines, l)
 			}
 			if w.failed != nil && w.failedArm == arm {
-				rec.fails = slices.DeleteFunc(rec.fails, func(f Failure) bool { return f.Name == w.Name })
+				rec.fails = slices.DeleteFunc(rec.fails, func(f Failure) bool { return f.Name == w.names[arm] })
 				rec.fails = append(rec.fails, *w.failed)
 			}
 		}
@@ -113,6 +113,7 @@ func (r *Recording) take(from *Recording) {
 type work struct {
 	Item
 	s      *Session
+	names  [2]string // what it is called in each arm
 	bin    [2]*Binary
 	rng    *mathrand.Rand
 	cpus   []int // of the worker that does the present step
@@ -140,11 +141,11 @@ type work struct {
 func (w *work) plain() Item { return Item{Package: w.Package, Name: w.Name} }
 
 func (s *Session) begin(found *Found, it Item, seed uint64) *work {
-	w := &work{Item: it, s: s, rng: mathrand.New(mathrand.NewPCG(s.Seed, seed)), procs: max(s.Procs, 1)}
-	function := functionOf(it.Name)
+	w := &work{Item: it, s: s, names: [2]string{it.Name, it.Name}, rng: mathrand.New(mathrand.NewPCG(s.Seed, seed)), procs: max(s.Procs, 1)}
 	for arm := range 2 {
 		if l, ok := found.first[arm][w.plain()]; ok {
-			w.bin[arm] = s.arms()[arm].binary(it.Package, function)
+			w.names[arm] = l.name
+			w.bin[arm] = s.arms()[arm].binary(it.Package, functionOf(l.name))
 			if l.parallel && len(s.CPUs) > 1 {
 				w.procs = max(w.procs, len(s.CPUs))
 			}
@@ -249,7 +250,7 @@ func (w *work) order(ctx context.Context) {
 		return
 	}
 	seed := 1 + w.orders%n
-	bin, err := s.relinker.link(ctx, s, w.Package, functionOf(w.Name), seed)
+	bin, err := s.relinker.link(ctx, s, w.Package, [2]string{functionOf(w.names[0]), functionOf(w.names[1])}, seed)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.relinker.refuse(err)
@@ -326,24 +327,24 @@ func clampN(x float64) int { return int(min(max(math.Round(x), 1), 1e9)) }
 
 // one runs one arm and takes its line; a failure ends the item.
 func (w *work) one(ctx context.Context, arm int, benchtime string) (line, bool) {
-	return w.accept(ctx, arm, w.run(ctx, w.bin[arm], benchtime))
+	return w.accept(ctx, arm, w.run(ctx, arm, w.bin[arm], benchtime))
 }
 
-func (w *work) run(ctx context.Context, b *Binary, benchtime string) Output {
-	return w.s.run(ctx, b, w.cpus, w.procs, pattern(w.Name), benchtime)
+func (w *work) run(ctx context.Context, arm int, b *Binary, benchtime string) Output {
+	return w.s.run(ctx, b, w.cpus, w.procs, pattern(w.names[arm]), benchtime)
 }
 
 func (w *work) accept(ctx context.Context, arm int, out Output) (line, bool) {
 	w.ran++
-	w.s.tell(Run{Stage: w.step, Benchmark: w.Name, Arm: armNames[arm], Pair: w.number}, out, w.procs)
+	w.s.tell(Run{Stage: w.step, Benchmark: w.names[arm], Arm: armNames[arm], Pair: w.number}, out, w.procs)
 	var r Recording
-	lines := r.read(out.Stdout, w.Package, w.procs, func(name string) bool { return name == w.Name })
+	lines := r.read(out.Stdout, w.Package, w.procs, func(name string) bool { return name == w.names[arm] })
 	if out.Err == nil && len(lines) == 1 {
 		lines[0].took = out.Took
 		return lines[0], true
 	}
 	if w.failed == nil && ctx.Err() == nil {
-		w.failed, w.failedArm = &Failure{Name: w.Name, Text: failureText(out)}, arm
+		w.failed, w.failedArm = &Failure{Name: w.names[arm], Text: failureText(out)}, arm
 	}
 	return line{}, false
 }
@@ -354,7 +355,7 @@ func (w *work) pair(ctx context.Context, bin [2]*Binary) (base, head line, ok bo
 	var outs [2]Output
 	first := w.rng.IntN(2)
 	start := func(arm int) {
-		outs[arm] = w.run(ctx, bin[arm], fmt.Sprintf("%dx", w.n[arm]))
+		outs[arm] = w.run(ctx, arm, bin[arm], fmt.Sprintf("%dx", w.n[arm]))
 	}
 	if w.interleaved {
 		start(first)

@@ -82,12 +82,13 @@ const (
 )
 
 // The names of the plants, in the order in which they are made. The first four are beyond the limit by
-// so many times the limit; for scales the last three are exponents 0.1, 0.3 and 1 over the limit.
+// so many times the limit, the next by twice the ceiling of the waiver that the row has; for scales the last three are exponents 0.1, 0.3 and 1 over the limit.
 const (
 	Near     = "1.2x"
 	Half     = "1.5x"
 	Twice    = "2x"
 	Thrice   = "3x"
+	Ceiling  = "2x ceiling"
 	Dropped  = "drop"
 	Renamed  = "rename"
 	Crashed  = "crash"
@@ -114,6 +115,7 @@ func Prove(in gate.Input, seed uint64) (Proof, error) {
 	if err != nil {
 		return proof, err
 	}
+	in = gate.Renamed(in)
 	binaries := in.Head.Provenance
 	same := func(pkg string) bool {
 		digest := binaries[gate.BinaryKey(pkg)]
@@ -201,6 +203,9 @@ type trial struct {
 	l       limit
 	members []member
 	seed    uint64
+	// waiver is that of the row, or nil. All other plants are judged without it: the rule by itself has to be
+	// able to fail.
+	waiver *budget.Waiver
 	// same says that base and head were one program, which a check does not measure.
 	same bool
 	// measured is what the relative limit rests on, before anything is added to the samples.
@@ -247,6 +252,10 @@ func newTrial(in gate.Input, b budget.Budget, v gate.Verdict, l limit, seed uint
 	}
 	t.in = in
 	t.in.Budgets.Budgets = []budget.Budget{b}
+	t.in.Budgets.Waivers = nil
+	if l.kind != "scales" {
+		t.waiver = in.Budgets.Waiver(v.Benchmark, b.Unit)
+	}
 	t.in.Suites = nil // the benchmarks that follow are of the suites already
 	t.in.Base, t.in.Head = in.Base.Only(keep), in.Head.Only(keep)
 	t.borrow()
@@ -325,7 +334,7 @@ func (t *trial) prove() Rule {
 	if t.relative() && t.v.Class != string(budget.Exact) {
 		r.Smallest = t.smallest()
 	}
-	r.Plants = slices.Concat(t.beyond(), t.gaps(), t.constants(), t.fromZero(), t.noisy(), t.self())
+	r.Plants = slices.Concat(t.beyond(), t.beyondCeiling(), t.gaps(), t.constants(), t.fromZero(), t.noisy(), t.self())
 	r.Proved = !slices.ContainsFunc(r.Plants, func(p Plant) bool { return !p.OK })
 	// Where nothing is beyond the limit, nothing beyond it is found.
 	r.AnyBeyond = t.v.Class == string(budget.Exact) && slices.ContainsFunc(r.Plants, func(p Plant) bool { return p.Name == Twice && p.OK })

@@ -77,6 +77,30 @@ func (s *Set) Rename(k Key, name string) bool {
 	return true
 }
 
+// Renamed returns s with the names that name gives, of benchmarks, and of failures and damage, whose
+// package is not known. It shares the samples with s. No two benchmarks of a package may get one name.
+func (s *Set) Renamed(name func(Key) string) *Set {
+	out := *s
+	out.Benchmarks, out.index = make([]*Benchmark, len(s.Benchmarks)), make(map[Key]*Benchmark, len(s.Benchmarks))
+	for i, b := range s.Benchmarks {
+		c := *b
+		c.Name = name(b.Key)
+		out.Benchmarks[i], out.index[c.Key] = &c, &c
+	}
+	out.Failures, out.Damage = slices.Clone(s.Failures), slices.Clone(s.Damage)
+	for i := range out.Failures {
+		if f := &out.Failures[i]; f.Name != "" {
+			f.Name = name(Key{Name: f.Name})
+		}
+	}
+	for i := range out.Damage {
+		if d := &out.Damage[i]; d.Name != "" {
+			d.Name = name(Key{Name: d.Name})
+		}
+	}
+	return &out
+}
+
 // Replace calls edit with the measurements of a benchmark in each tidied unit, in the order of the units'
 // names, and puts what it returns in their place; it may change and return those that it got. A unit
 // for which it returns none goes. It reports whether there is such a benchmark.
