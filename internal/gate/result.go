@@ -31,8 +31,10 @@ type Result struct {
 	// verdicts: no base, a crashed binary, a damaged file. Empty on a clean run.
 	Problems []string `json:"problems"`
 	// Shift says that nearly all benchmarks changed together; nil where they did not.
-	Shift    *Shift    `json:"shift,omitempty"`
-	Compared Compared  `json:"compared"`
+	Shift    *Shift   `json:"shift,omitempty"`
+	Compared Compared `json:"compared"`
+	// Blame is which functions the benchmarks that failed spend more in; empty where they were not profiled.
+	Blame    []Blame   `json:"blame,omitempty"`
 	Verdicts []Verdict `json:"verdicts"`
 }
 
