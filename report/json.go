@@ -123,6 +123,9 @@ func valid(r gate.Result) error {
 			return fmt.Errorf("verdict %d (%.100q) has a value that is no number", i+1, v.ID)
 		}
 	}
+	if err := validBlame(r.Blame); err != nil {
+		return err
+	}
 	if s := r.Selected; s != nil {
 		ids := map[string]bool{}
 		for _, v := range r.Verdicts {

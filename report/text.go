@@ -69,6 +69,7 @@ func Text(w io.Writer, r gate.Result) error {
 	for _, line := range textLaws(verdicts) {
 		fmt.Fprintln(&b, line)
 	}
+	blameText(&b, r.Blame, false)
 	fmt.Fprintln(&b, textCompared(r))
 	o := outcome(r)
 	fmt.Fprintf(&b, "%s%s: %s (exit code %d: %s)\n", o.text, textReservations(r), counts(r.Counts), r.ExitCode, o.meaning)

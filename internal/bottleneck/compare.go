@@ -17,19 +17,23 @@ type Run [2]Raw
 
 // A Side is what one function costs in one version, for one iteration, in nanoseconds, bytes or objects.
 type Side struct {
-	Own     []float64 // in each run: of itself and of what the runtime does for it
-	All     float64   // with all that it calls, the mean of the runs
+	Own     []float64 // in each run: of itself and of what libraries and the runtime do for it
+	All     []float64 // with all that it calls
 	Samples int       // ticks or objects behind Own, of all runs
+	Behind  int       // those behind All
 	Seen    bool      // it stands in a profile
 	Inlined bool      // wherever it stands it is inlined
 }
 
 // A Compared is one function in both versions.
 type Compared struct {
-	Name  string
-	Sides [2]Side // base, head
-	// For is the first-party function nearest above it where most of the difference arises; empty where it
-	// is first-party itself or nothing first-party stands above it.
+	Name       string
+	Sides      [2]Side // base, head
+	FirstParty bool
+	// In is the function of a library within Own where most of the difference arises; empty where that is the
+	// function itself.
+	In string
+	// For is of the garbage collector the first-party function for which most of the difference arises.
 	For string
 }
 
@@ -44,13 +48,14 @@ type Difference struct {
 // collected is the name under which the garbage collector's work stands, whoever made the garbage.
 const collected = "(garbage collection)"
 
-// Compare adds up what functions cost in runs of both versions. Kind is CPU, Alloc or Objects. What the
-// runtime does is put down to the function that it is done for; the garbage collector is a row of its
-// own, and so is what the runtime does for nobody. The error says which profile cannot be read.
+// Compare adds up what functions cost in runs of both versions. Kind is CPU, Alloc or Objects. What
+// libraries and the runtime do is put down to the first-party function that it is done for: that is where a
+// cause can be, and spread over all that it calls a change drowns. The garbage collector is a row of its
+// own, and so is what is done for nobody. The error says which profile cannot be read.
 func Compare(kind Kind, runs []Run, modules []string) (Difference, error) {
 	d := Difference{Kind: kind}
 	at := map[string]*Compared{}
-	callers := map[string]map[string]float64{} // head less base, by function and the first-party one above
+	others := map[string]map[string]float64{} // head less base, by function and the one within or above it
 	for i, run := range runs {
 		for side, raw := range run {
 			c, err := readCosts(kind, raw, modules)
@@ -64,32 +69,38 @@ func Compare(kind Kind, runs []Run, modules []string) (Difference, error) {
 				if f == nil {
 					f = &Compared{Name: name}
 					for s := range f.Sides {
-						f.Sides[s].Own = make([]float64, len(runs))
+						f.Sides[s].Own, f.Sides[s].All = make([]float64, len(runs)), make([]float64, len(runs))
 						f.Sides[s].Inlined = true
 					}
-					at[name], callers[name] = f, map[string]float64{}
+					f.FirstParty = originOf(packageOf(name), modules) == firstParty
+					at[name], others[name] = f, map[string]float64{}
 				}
 				s := &f.Sides[side]
 				s.Own[i] += now.own
-				s.All += now.all / float64(len(runs))
+				s.All[i] += now.all
 				s.Samples += count(now.samples)
 				s.Inlined = s.Inlined && now.inlined
 				s.Seen = true
-				for above, v := range now.callers { // any order: each goes to a sum of its own
-					callers[name][above] += v * float64(2*side-1)
+				s.Behind += count(now.behind)
+				for other, v := range now.others { // any order: each goes to a sum of its own
+					others[name][other] += v * float64(2*side-1)
 				}
 			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(at)) {
 		f := at[name]
-		if originOf(packageOf(name), modules) != firstParty {
-			most := 0.0
-			for _, above := range slices.Sorted(maps.Keys(callers[name])) {
-				if v := math.Abs(callers[name][above]); v > most {
-					f.For, most = above, v
-				}
+		other, most := "", 0.0
+		for _, o := range slices.Sorted(maps.Keys(others[name])) {
+			if v := math.Abs(others[name][o]); v > most {
+				other, most = o, v
 			}
+		}
+		switch {
+		case name == collected:
+			f.For = other
+		case other != name:
+			f.In = other
 		}
 		for s := range f.Sides {
 			f.Sides[s].Inlined = f.Sides[s].Inlined && f.Sides[s].Seen
@@ -109,9 +120,9 @@ type costs struct {
 }
 
 type oneCost struct {
-	own, all, samples float64
-	inlined           bool
-	callers           map[string]float64
+	own, all, samples, behind float64
+	inlined                   bool
+	others                    map[string]float64
 }
 
 // readCosts reads the difference of the two profiles of a pair.
@@ -174,24 +185,30 @@ func (c *costs) add(st []string, inlined []bool, samples, v float64, modules []s
 	c.total += v
 	c.samples += samples
 	own := slices.IndexFunc(st, func(f string) bool { return originOf(packageOf(f), modules) != inRuntime && !around(f) })
-	name := ""
+	near := slices.IndexFunc(st, func(f string) bool { return originOf(packageOf(f), modules) == firstParty && !around(f) })
+	name, other := "", ""
 	switch w := workOf(st); {
 	case w == workGC:
 		name = collected
-	case own < 0:
-		name = "(runtime: " + w + ")"
+		if near >= 0 {
+			other = st[near]
+		}
+	case near >= 0:
+		name, other = st[near], st[own]
+	case own >= 0:
+		name, other = st[own], st[own]
 	default:
-		name = st[own]
+		name = "(runtime: " + w + ")"
 	}
-	near := slices.IndexFunc(st, func(f string) bool { return originOf(packageOf(f), modules) == firstParty })
 	o := c.cost(name)
 	o.own += v
 	o.samples += samples
-	if near >= 0 && st[near] != name {
-		o.callers[st[near]] += v
+	if other != "" {
+		o.others[other] += v
 	}
-	if own < 0 || name != st[own] {
+	if name[0] == '(' {
 		o.all += v
+		o.behind += samples
 		o.inlined = false
 	}
 	seen := map[string]bool{}
@@ -203,6 +220,7 @@ func (c *costs) add(st []string, inlined []bool, samples, v float64, modules []s
 		o.inlined = o.inlined && inlined[i]
 		if !seen[f] {
 			o.all += v
+			o.behind += samples
 		}
 		seen[f] = true
 	}
@@ -211,7 +229,7 @@ func (c *costs) add(st []string, inlined []bool, samples, v float64, modules []s
 func (c *costs) cost(name string) *oneCost {
 	o := c.at[name]
 	if o == nil {
-		o = &oneCost{inlined: true, callers: map[string]float64{}}
+		o = &oneCost{inlined: true, others: map[string]float64{}}
 		c.at[name] = o
 	}
 	return o

@@ -3,6 +3,8 @@ package gate
 import (
 	"fmt"
 	"math/bits"
+
+	"github.com/perfgate/perfgate/internal/budget"
 )
 
 // An Outcome is what a bisection knows of a commit.
@@ -32,6 +34,15 @@ type Bisection struct {
 	outcomes  []Outcome
 	good, bad int // good is -1 for the one before the first
 	steps     int // judgements that may still be made
+}
+
+// BisectErrorOf is the chance taken that any judgement of a bisection by the budget of the verdict is wrong,
+// where a commit sits exactly at the limit: that of a single check, and none where the unit is exact.
+func BisectErrorOf(v Verdict) float64 {
+	if v.Class == string(budget.Exact) {
+		return 0
+	}
+	return passError
 }
 
 // BisectSteps is among how many judgements the error of a bisection over so many commits is shared: both

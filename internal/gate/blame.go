@@ -33,17 +33,21 @@ type BlameTable struct {
 	// Explained is the part of the whole change that the rows which are Beyond add up to; 1 is all of it.
 	// Nil where the whole did not change beyond the spread.
 	Explained *float64 `json:"explained,omitempty"`
+	// Through is the function that most of the change passes through and little else does: with all that it
+	// calls. It is the place to look at first; nil where there is none.
+	Through *BlameRow `json:"through,omitempty"`
 	// Rows are worst first: what rose beyond the spread, what fell beyond it, and then the rest. Left
 	// counts further functions that are Beyond and have no row.
 	Rows []BlameRow `json:"rows"`
 	Left int        `json:"left,omitempty"`
 }
 
-// A BlameRow is one function, with what the runtime does for it.
+// A BlameRow is one function, with what libraries and the runtime do for it.
 type BlameRow struct {
 	Function string `json:"function"`
-	// For is the first-party function that calls it where most of the change arises; empty where the
-	// function is first-party itself.
+	// In is the function of a library where most of the change arises; empty where that is Function itself.
+	In string `json:"in,omitempty"`
+	// For is of the garbage collector the function for which most of the change arises.
 	For string `json:"for,omitempty"`
 	// Base and Head are its own cost in one operation, BaseAll and HeadAll those with all that it calls.
 	Base    float64 `json:"base"`
@@ -72,16 +76,34 @@ type Costs struct {
 
 // A FunctionCost is the cost of one function in each run.
 type FunctionCost struct {
-	Name, For        string
-	Base, Head       []float64
-	BaseAll, HeadAll float64
-	Samples          [2]int
+	Name, In, For    string
+	FirstParty       bool
+	Base, Head       []float64 // of itself
+	BaseAll, HeadAll []float64 // with all that it calls
+	Samples, Behind  [2]int    // behind the former and behind the latter
 	Note             string
+}
+
+// row is the row of a function, with the speed of the machine divided out.
+func (fn FunctionCost) row(f []float64) BlameRow {
+	return BlameRow{
+		Function: fn.Name, In: fn.In, For: fn.For, Base: mean(scaled(fn.Base, f)), Head: mean(scaled(fn.Head, f)),
+		BaseAll: mean(scaled(fn.BaseAll, f)), HeadAll: mean(scaled(fn.HeadAll, f)), Samples: fn.Samples, Note: fn.Note,
+	}
 }
 
 const (
 	// blameError is the chance taken of saying of any function of one table that it changed, where none did.
 	blameError = 0.05
+	// wholeError is that of saying that the whole cost changed.
+	wholeError = 0.01
+	// blameLeast is the part of the whole that a difference has to be, however exactly it repeats: processes
+	// allocate a little of their own now and then.
+	blameLeast = 0.001
+	// manyDegrees of freedom make Student's t a normal distribution.
+	manyDegrees = 1000
+	// throughShare is the part of the whole change that has to pass through a function for it to hold the change.
+	throughShare = 0.6
 	// blameShare is the part of the whole below which a function is not asked about.
 	blameShare = 0.005
 )
@@ -101,8 +123,13 @@ func Attribute(c Costs, top int) BlameTable {
 	f := speeds(c.Base[:n], c.Head[:n])
 	base, head := scaled(c.Base[:n], f), scaled(c.Head[:n], f)
 	t.Base, t.Head = mean(base), mean(head)
-	t.Beyond = differs(base, head, 0, blameError)
+	floor := 0.0
+	if c.Ticks {
+		// A tick more or less in each run says nothing.
+		floor = math.Hypot(t.Base/float64(max(c.Samples[0], 1)), t.Head/float64(max(c.Samples[1], 1))) * math.Sqrt(float64(n))
+	}
 	whole := max(t.Base, t.Head)
+	t.Beyond = differs(base, head, floor, blameLeast*whole, wholeError)
 	var asked []FunctionCost
 	for _, fn := range c.Functions {
 		if max(mean(scaled(fn.Base, f)), mean(scaled(fn.Head, f))) >= blameShare*whole {
@@ -111,16 +138,10 @@ func Attribute(c Costs, top int) BlameTable {
 	}
 	rows := make([]BlameRow, len(asked))
 	for i, fn := range asked {
-		b, h := scaled(fn.Base, f), scaled(fn.Head, f)
-		floor := 0.0
-		if c.Ticks {
-			floor = math.Hypot(chance(t.Base, c.Samples[0], fn.Samples[0]), chance(t.Head, c.Samples[1], fn.Samples[1]))
-		}
-		rows[i] = BlameRow{
-			Function: fn.Name, For: fn.For, Base: mean(b), Head: mean(h), BaseAll: fn.BaseAll, HeadAll: fn.HeadAll,
-			Samples: fn.Samples, Note: fn.Note, Beyond: differs(b, h, floor, blameError/float64(len(asked))),
-		}
+		rows[i] = fn.row(f)
+		rows[i].Beyond = differs(scaled(fn.Base, f), scaled(fn.Head, f), c.floor(t, fn.Samples), blameLeast*whole, blameError/float64(len(asked)))
 	}
+	t.Through = c.through(t, f)
 	slices.SortStableFunc(rows, func(a, b BlameRow) int {
 		return cmp.Or(cmp.Compare(a.rank(), b.rank()), -cmp.Compare(math.Abs(a.Head-a.Base), math.Abs(b.Head-b.Base)), strings.Compare(a.Function, b.Function))
 	})
@@ -138,6 +159,41 @@ func Attribute(c Costs, top int) BlameTable {
 	}
 	t.Rows = append(t.Rows, rows[:min(len(rows), top)]...)
 	return t
+}
+
+// floor is the standard error that a difference has by sampling alone.
+func (c Costs) floor(t BlameTable, samples [2]int) float64 {
+	if !c.Ticks {
+		return 0
+	}
+	return math.Hypot(chance(t.Base, c.Samples[0], samples[0]), chance(t.Head, c.Samples[1], samples[1]))
+}
+
+// through finds the first-party function of which, with all that it calls, the change is most of the whole
+// change and the largest part of its own cost. Callers further out have the same change in a larger
+// cost.
+func (c Costs) through(t BlameTable, f []float64) *BlameRow {
+	if !t.Beyond {
+		return nil
+	}
+	var holding []FunctionCost
+	for _, fn := range c.Functions {
+		r := fn.row(f)
+		if fn.FirstParty && (r.HeadAll-r.BaseAll)/(t.Head-t.Base) >= throughShare {
+			holding = append(holding, fn)
+		}
+	}
+	var best *BlameRow
+	most := 0.0
+	for _, fn := range holding {
+		r := fn.row(f)
+		part := math.Abs(r.HeadAll-r.BaseAll) / max(r.BaseAll, r.HeadAll)
+		if part > most && differs(scaled(fn.BaseAll, f), scaled(fn.HeadAll, f), c.floor(t, fn.Behind), 0, blameError/float64(len(holding))) {
+			r.Beyond = true
+			best, most = &r, part
+		}
+	}
+	return best
 }
 
 // rank orders what rose, what fell and what is within the spread.
@@ -188,15 +244,68 @@ func chance(whole float64, all, samples int) float64 {
 	return whole / float64(all) * math.Sqrt(k*max(1-k/float64(all), 0))
 }
 
-// differs reports whether two means differ by more than a standard error, at least floor, allows, in
-// either direction, with a chance of alpha to be wrong where they are the same.
-func differs(base, head []float64, floor, alpha float64) bool {
+// differs reports whether two means differ by more than least and by more than a standard error, at least
+// floor, allows, in either direction, with a chance of alpha to be wrong where they are the same.
+func differs(base, head []float64, floor, least, alpha float64) bool {
 	n := float64(len(base))
 	d := math.Abs(mean(head) - mean(base))
 	if n < 2 || d == 0 {
 		return false
 	}
-	se := max(math.Sqrt((variance(base)+variance(head))/n), floor)
-	// What repeats exactly is told by any difference that is not one of rounding.
-	return d > max(tQuantile(1-alpha/2, 2*(n-1))*se, 1e-9*max(mean(base), mean(head)))
+	se := math.Sqrt((variance(base) + variance(head)) / n)
+	// The floor is known and not estimated from a few runs.
+	return d > max(tQuantile(1-alpha/2, 2*(n-1))*se, tQuantile(1-alpha/2, manyDegrees)*floor, least)
+}
+
+// A Diagnosis is what was found out about a regression. Its JSON form is that of perfgate diagnose.
+type Diagnosis struct {
+	Version  int       `json:"version"` // as that of a Result
+	ExitCode int       `json:"exit_code"`
+	Compared Compared  `json:"compared"`
+	Blame    []Blame   `json:"blame"`
+	Bisected *Bisected `json:"bisected,omitempty"`
+	// Problems says, one sentence each, what was to be looked at and could not be.
+	Problems []string `json:"problems"`
+}
+
+// Conclude sets the exit code: that of the bisection where there was one, else ExitPass where of every
+// benchmark a cost was seen to change, and ExitNotJudged where not.
+func (d *Diagnosis) Conclude() {
+	if d.Bisected != nil {
+		d.ExitCode = d.Bisected.ExitCode
+		return
+	}
+	d.ExitCode = ExitPass
+	if len(d.Blame) == 0 || len(d.Problems) > 0 {
+		d.ExitCode = ExitNotJudged
+	}
+	for _, b := range d.Blame {
+		if !slices.ContainsFunc(b.Tables, BlameTable.Changed) {
+			d.ExitCode = ExitNotJudged
+		}
+	}
+}
+
+// Changed reports whether the whole cost or that of a function changed beyond the spread.
+func (t BlameTable) Changed() bool {
+	return t.Beyond || t.Through != nil || slices.ContainsFunc(t.Rows, func(r BlameRow) bool { return r.Beyond })
+}
+
+// Worst returns the index of the fail with the largest change for the worse, -1 where nothing failed that
+// was measured.
+func Worst(verdicts []Verdict) int {
+	best, most := -1, 0.0
+	for i, v := range verdicts {
+		if OutcomeOf(v) != Bad {
+			continue
+		}
+		size := 0.0
+		if v.Change != nil {
+			size = math.Abs(math.Log1p(max(*v.Change, -1+1e-9)))
+		}
+		if best < 0 || size > most {
+			best, most = i, size
+		}
+	}
+	return best
 }

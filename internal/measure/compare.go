@@ -17,7 +17,8 @@ import (
 type ComparePlan struct {
 	Runs int           // profiles of each version and kind; 0 is 6
 	Time time.Duration // of the iterations in each; 0 is 1 s
-	// Most is about how long all of it may take: there are fewer runs then, at least three. Zero is any.
+	// Most is about how long all of it may take: no further run begins after that once there are three. It
+	// is an error where three would take longer. Zero is any.
 	Most time.Duration
 }
 
@@ -62,7 +63,7 @@ func (s *Session) Compare(ctx context.Context, it Item, dir string, plan Compare
 			return nil, fmt.Errorf("compare profiles of %s: %s does not have it", it.Name, armNames[i])
 		}
 	}
-	workers := s.workers()
+	workers, began := s.workers(), time.Now()
 	// One iteration more or less costs a slow benchmark a lot: find out how long it takes.
 	slowest := 0.0
 	var quick [2]line
@@ -82,19 +83,20 @@ func (s *Session) Compare(ctx context.Context, it Item, dir string, plan Compare
 	// Two versions share a processor, and so many processors work side by side.
 	each1 := 2 * float64(n+fewIterations) * slowest / float64(len(workers))
 	if most := plan.Most.Seconds(); most > 0 {
-		fit := int(most / each1)
-		if fit < leastRuns {
+		if leastRuns*each1 > most {
 			return nil, fmt.Errorf("compare profiles of %s: %d runs of both versions would take %.0f s, more than %.0f s", it.Name, leastRuns, leastRuns*each1, most)
 		}
-		plan.Runs = min(plan.Runs, fit)
+		c.until = began.Add(plan.Most)
 	}
 	out := &Comparison{Iterations: n}
 	var err error
+	if out.Alloc, err = c.take(ctx, AllocProfile, everyAlloc, many(min(plan.Time, allocTime)), min(plan.Runs, allocRuns)); err != nil {
+		return nil, err
+	}
 	if out.CPU, err = c.take(ctx, CPUProfile, profileFlags[CPUProfile], n, plan.Runs); err != nil {
 		return nil, err
 	}
-	out.Alloc, err = c.take(ctx, AllocProfile, everyAlloc, many(min(plan.Time, allocTime)), min(plan.Runs, allocRuns))
-	return out, err
+	return out, nil
 }
 
 // A comparing is one Compare on its way.
@@ -103,6 +105,8 @@ type comparing struct {
 	it   Item
 	dir  string
 	bins [2]*Binary
+	// until is when no further run begins; zero is never.
+	until time.Time
 }
 
 // take profiles both arms so many times.
@@ -114,6 +118,9 @@ func (c *comparing) take(ctx context.Context, kind ProfileKind, flags []string, 
 		tasks[i] = i
 	}
 	if err := each(ctx, c.s.workers(), tasks, func(i int, cpus []int) {
+		if i >= leastRuns && !c.until.IsZero() && time.Now().After(c.until) {
+			return
+		}
 		out[i].Kind = kind
 		for _, n := range []int{fewIterations, many} {
 			if errs[i] == nil {
@@ -128,6 +135,9 @@ func (c *comparing) take(ctx context.Context, kind ProfileKind, flags []string, 
 	for i, err := range errs {
 		if err != nil {
 			return nil, err
+		}
+		if out[i].Arms[0].Long == nil {
+			return out[:i], nil // runs begin in their order
 		}
 		for arm := range out[i].Arms {
 			p := &out[i].Arms[arm]
