@@ -405,6 +405,8 @@ func (k *checker) blameFailed(ctx context.Context, r gate.Result, tmp string) ([
 	for i, it := range k.found.Items {
 		there[i] = bottleneck.Named{Package: it.Package, Name: nameOf(it)}
 	}
+	// Of what crashed there is nothing to compare.
+	r.Verdicts = slices.DeleteFunc(slices.Clone(r.Verdicts), func(v gate.Verdict) bool { return v.Head == nil })
 	failed := failures(r)
 	same := identical(k.session.Base, k.session.Head)
 	failed = slices.DeleteFunc(failed, func(f bottleneck.Failure) bool { return slices.Contains(same, f.Package) })

@@ -222,3 +222,28 @@ func TestBisectionInNoise(t *testing.T) {
 		}
 	}
 }
+
+// Judgements that share the error of one each have that part of it, in both directions.
+func TestStepsShareTheError(t *testing.T) {
+	const seed = 5
+	rng := rand.New(rand.NewPCG(seed, 1))
+	base, head := make([]float64, 8), make([]float64, 8)
+	for i := range base {
+		base[i], head[i] = 100+rng.Float64(), 130+rng.Float64()
+	}
+	at := func(steps int) Verdict {
+		in := Input{Budgets: rules(t, "match: X, unit: ns/op, max_rise: 10%"), Base: read(t, "b", mine("1", run("X", "ns/op", base...))), Head: read(t, "h", mine("1", run("X", "ns/op", head...))), Steps: steps}
+		r, err := Judge(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Verdicts[0]
+	}
+	one, none, ten := at(1), at(0), at(10)
+	if one.Interval.Confidence != 0.95 || none.Interval.Confidence != 0.95 || math.Abs(ten.Interval.Confidence-0.995) > 1e-12 {
+		t.Errorf("seed %d: confidence %v, %v and %v", seed, one.Interval.Confidence, none.Interval.Confidence, ten.Interval.Confidence)
+	}
+	if one.Verdict != Fail || ten.Verdict != Fail || one.Reason == ten.Reason {
+		t.Errorf("seed %d: %s and %s: a fail is proved with the same bound", seed, one.Reason, ten.Reason)
+	}
+}

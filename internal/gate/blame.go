@@ -97,8 +97,9 @@ const (
 	blameError = 0.05
 	// wholeError is that of saying that the whole cost changed.
 	wholeError = 0.01
-	// blameLeast is the part of the whole that a difference has to be, however exactly it repeats: processes
-	// allocate a little of their own now and then.
+	// blameLeast is the part of the whole that a difference has to be, however exactly it repeats. Processes
+	// allocate a little of their own now and then: half a byte and an object in a hundred operations are
+	// nothing either.
 	blameLeast = 0.001
 	// manyDegrees of freedom make Student's t a normal distribution.
 	manyDegrees = 1000
@@ -107,6 +108,11 @@ const (
 	// blameShare is the part of the whole below which a function is not asked about.
 	blameShare = 0.005
 )
+
+// least is the smallest difference that is one.
+func (c Costs) least(whole float64) float64 {
+	return max(blameLeast*whole, map[string]float64{"B/op": 0.5, "allocs/op": 0.01}[c.Unit])
+}
 
 // Attribute says where a change of a cost arises, in at most top rows.
 //
@@ -129,7 +135,7 @@ func Attribute(c Costs, top int) BlameTable {
 		floor = math.Hypot(t.Base/float64(max(c.Samples[0], 1)), t.Head/float64(max(c.Samples[1], 1))) * math.Sqrt(float64(n))
 	}
 	whole := max(t.Base, t.Head)
-	t.Beyond = differs(base, head, floor, blameLeast*whole, wholeError)
+	t.Beyond = differs(base, head, floor, c.least(whole), wholeError)
 	var asked []FunctionCost
 	for _, fn := range c.Functions {
 		if max(mean(scaled(fn.Base, f)), mean(scaled(fn.Head, f))) >= blameShare*whole {
@@ -139,7 +145,7 @@ func Attribute(c Costs, top int) BlameTable {
 	rows := make([]BlameRow, len(asked))
 	for i, fn := range asked {
 		rows[i] = fn.row(f)
-		rows[i].Beyond = differs(scaled(fn.Base, f), scaled(fn.Head, f), c.floor(t, fn.Samples), blameLeast*whole, blameError/float64(len(asked)))
+		rows[i].Beyond = differs(scaled(fn.Base, f), scaled(fn.Head, f), c.floor(t, fn.Samples), c.least(whole), blameError/float64(len(asked)))
 	}
 	t.Through = c.through(t, f)
 	slices.SortStableFunc(rows, func(a, b BlameRow) int {

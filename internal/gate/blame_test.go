@@ -112,6 +112,17 @@ func TestAttributeCounts(t *testing.T) {
 	}
 }
 
+// What a process allocates once is no difference of an operation, though all runs agree.
+func TestAttributeNothing(t *testing.T) {
+	for unit, x := range map[string]float64{"B/op": 0.01, "allocs/op": 0.001} {
+		xs, zero := []float64{x, x, x}, []float64{0, 0, 0}
+		got := Attribute(Costs{Unit: unit, Base: xs, Head: zero, Functions: []FunctionCost{{Name: "f", FirstParty: true, Base: xs, Head: zero, BaseAll: xs, HeadAll: zero}}}, 10)
+		if got.Changed() {
+			t.Errorf("%s: %+v", unit, got)
+		}
+	}
+}
+
 // The exit code says whether something was found.
 func TestDiagnosisConclude(t *testing.T) {
 	changed := Blame{Tables: []BlameTable{{}, {Rows: []BlameRow{{Beyond: true}}}}}
