@@ -57,7 +57,7 @@ func (r *Repo) Parent(ctx context.Context, commit string) (Commit, error) {
 	if err != nil {
 		return Commit{}, fmt.Errorf("find the parent of %s: %w", commit, err)
 	}
-	hash, subject, _ := strings.Cut(text, "\n")
-	hash, subject, _ = strings.Cut(hash, " ")
+	text, _, _ = strings.Cut(text, "\n")
+	hash, subject, _ := strings.Cut(text, " ")
 	return Commit{Hash: hash, Subject: subject}, nil
 }
