@@ -133,6 +133,9 @@ func valid(r gate.Result) error {
 	if len(r.Notes) > maxAllNotes {
 		return fmt.Errorf("it has %d notes, more than %d", len(r.Notes), maxAllNotes)
 	}
+	if err := validBlame(r.Blame); err != nil {
+		return err
+	}
 	if s := r.Selected; s != nil {
 		ids := map[string]bool{}
 		for _, v := range r.Verdicts {

@@ -52,6 +52,7 @@ func MarkdownProfiled(w io.Writer, r gate.Result, seen bottleneck.Report, limit 
 	p.left -= reserve
 	p.table(problemList(r))
 	p.table(brokenTable(verdicts))
+	p.table(blameTable(r.Blame))
 	p.table(findingTable(seen))
 	p.table(waivedTable(verdicts))
 	p.table(unjudgedTable(verdicts))

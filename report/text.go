@@ -71,6 +71,7 @@ func Text(w io.Writer, r gate.Result) error {
 	for _, line := range textLaws(verdicts) {
 		fmt.Fprintln(&b, line)
 	}
+	blameText(&b, r.Blame, false)
 	fmt.Fprintln(&b, textCompared(r))
 	fmt.Fprintf(&b, "%s%s: %s (exit code %d: %s)\n", outcome(r).text, textReservations(r), counts(r.Counts), r.ExitCode, meaning(r))
 	_, err := w.Write(b.Bytes())

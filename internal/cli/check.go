@@ -53,6 +53,7 @@ func checkCommand(s Streams) *cli.Command {
 				return err
 			}
 			k.base, k.allowNoBase, k.profiles = c.String("base"), c.Bool("allow-no-base"), c.Bool("profile")
+			k.blames = k.profiles || !c.IsSet("profile")
 			k.store = c.String(storeFlagName)
 			if err := checkStore(k.store); err != nil {
 				return err
@@ -70,6 +71,8 @@ type checker struct {
 	allowNoBase           bool
 	anyway                bool // what is the same program in both versions is measured all the same
 	profiles              bool // what failed is profiled
+	blames                bool // and in both versions, to say which functions changed
+	steps                 int  // judgements that share the error of one
 	alone                 bool // head is measured and nothing judged
 	quick                 bool // as few samples as may be judged
 	session               measure.Session
@@ -84,7 +87,7 @@ type checker struct {
 // input is what a judgement by the check's budgets rests on.
 func (k *checker) input(base, head *sample.Set, noBase string, allow bool) gate.Input {
 	in := judgeInput(k.budgets, k.suites, base, head, noBase, allow)
-	in.Stored = k.stored
+	in.Stored, in.Steps = k.stored, k.steps
 	// A check that goes on past midnight is one of the day on which it began.
 	in.Today = day(k.session.Now)
 	return in
@@ -168,7 +171,12 @@ func (k *checker) check(ctx context.Context) error {
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
-	return k.judge(texts, func(r gate.Result) (bottleneck.Report, error) { return k.profileFailed(ctx, r, w.tmp) })
+	return k.judge(texts, func(r *gate.Result) (seen bottleneck.Report, err error) {
+		if r.Blame, err = k.blameFailed(ctx, *r, w.tmp); err != nil {
+			return seen, err
+		}
+		return k.profileFailed(ctx, *r, w.tmp)
+	})
 }
 
 // interruptedOr returns the cause of ctx, if it has ended: what failed then failed for that reason.
@@ -560,7 +568,7 @@ func (k *checker) items(found *measure.Found, t texts) ([]measure.Item, error) {
 
 // judge writes the samples, judges them as read back from the text, has what failed examined, and writes
 // result and report.
-func (k *checker) judge(t texts, examine func(gate.Result) (bottleneck.Report, error)) error {
+func (k *checker) judge(t texts, examine func(*gate.Result) (bottleneck.Report, error)) error {
 	write := func(name string, data []byte) error {
 		if err := writeFile(filepath.Join(k.out, name), data); err != nil {
 			return notJudged(err)
@@ -597,7 +605,7 @@ func (k *checker) judge(t texts, examine func(gate.Result) (bottleneck.Report, e
 	if err != nil {
 		return err
 	}
-	seen, err := examine(result)
+	seen, err := examine(&result)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ type Streams struct {
 // Main runs the command that args name, args[0] being the program, and returns the exit code.
 func Main(ctx context.Context, args []string, s Streams) int {
 	app := newApp(s)
-	err := app.RunContext(ctx, args)
+	err := app.RunContext(ctx, nameLast(args))
 	if err == nil {
 		return gate.ExitPass
 	}
@@ -106,7 +106,7 @@ func newApp(s Streams) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
 		Commands: []*cli.Command{
-			checkCommand(s), runCommand(s), judgeCommand(s), reportCommand(s), publishCommand(s), lintCommand(s), proveCommand(s), replayCommand(s), profileCommand(s), baselineCommand(s),
+			checkCommand(s), runCommand(s), judgeCommand(s), reportCommand(s), publishCommand(s), lintCommand(s), proveCommand(s), replayCommand(s), profileCommand(s), diagnoseCommand(s), baselineCommand(s),
 		},
 	}
 	app.Action = func(c *cli.Context) error {
@@ -129,7 +129,7 @@ func newApp(s Streams) *cli.App {
 		}
 		action := cmd.Action
 		cmd.Action = func(c *cli.Context) error {
-			if c.Args().Present() {
+			if c.Args().Present() && c.Command.ArgsUsage == "" {
 				return misuse("%s takes no argument %q; flags begin with --, and stand before it", c.Command.Name, c.Args().First())
 			}
 			return action(c)

@@ -47,7 +47,7 @@ func (j *judge) absoluteVerdict(c *testcase, l *budget.Limit, kind string, side 
 	switch {
 	case o.lower(j.alphaFail) > bound && o.median > bound:
 		lv.Verdict, lv.Reason = Fail, "proved beyond "+kind+" "+l.Text
-	case o.upper(passError) <= bound:
+	case o.upper(j.alphaPass) <= bound:
 		lv.Verdict, lv.Reason = Pass, "proved within "+kind+" "+l.Text
 	default:
 		lv.Verdict = Inconclusive

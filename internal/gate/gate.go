@@ -40,6 +40,9 @@ type Input struct {
 	// Suites are the suites of Budgets to which the judgement is restricted: budgets that select no
 	// benchmark of one are left out, and so are the other benchmarks of the rest. None is no restriction.
 	Suites []budget.Suite
+	// Steps is how many judgements share the error of a single one, since a wrong one among them would
+	// mislead: those of a bisection. 0 is 1.
+	Steps int
 	// AllowNoBase keeps what could not be compared for want of a base from blocking. It does not
 	// excuse a benchmark that head lacks.
 	AllowNoBase bool
@@ -98,6 +101,7 @@ type judge struct {
 	errs      budget.Problems
 	problems  []string
 	alphaFail float64
+	alphaPass float64
 	looks     []int // after how many pairs a decision is looked for; nil is once, at all of them
 	plans     map[int]Plan
 	shift     *Shift

@@ -18,7 +18,8 @@ func (j *judge) prepare(comparisons int) {
 	if n, err := strconv.Atoi(p["comparisons"]); err == nil {
 		comparisons = max(comparisons, n)
 	}
-	j.alphaFail = failError(comparisons)
+	steps := max(j.in.Steps, 1)
+	j.alphaFail, j.alphaPass = failError(comparisons*steps), passError/float64(steps)
 	j.plans = map[int]Plan{}
 	for _, f := range strings.Fields(p["looks"]) {
 		n, err := strconv.Atoi(f)
@@ -40,7 +41,7 @@ func (j *judge) plan(paired bool, n int) Plan {
 	last := looks[len(looks)-1]
 	p, ok := j.plans[last]
 	if !ok {
-		p = newPlan(looks, j.alphaFail)
+		p = newPlan(looks, j.alphaFail, j.alphaPass)
 		j.plans[last] = p
 	}
 	return p

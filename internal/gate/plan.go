@@ -29,7 +29,7 @@ type stage struct {
 // NewPlan returns the plan for at most maxPairs pairs where comparisons comparisons are judged
 // together. Fewer than 4 pairs make a plan that decides nothing.
 func NewPlan(maxPairs, comparisons int) Plan {
-	return newPlan(Looks(maxPairs), failError(comparisons))
+	return newPlan(Looks(maxPairs), failError(comparisons), passError)
 }
 
 // Looks returns after how many of at most maxPairs pairs a decision is looked for, in growing order.
@@ -51,7 +51,7 @@ func Looks(maxPairs int) []int {
 	return out
 }
 
-func newPlan(looks []int, alphaFail float64) Plan {
+func newPlan(looks []int, alphaFail, alphaPass float64) Plan {
 	var p Plan
 	if len(looks) == 0 {
 		return p
@@ -59,7 +59,7 @@ func newPlan(looks []int, alphaFail float64) Plan {
 	before, last := 0.0, float64(looks[len(looks)-1])
 	for _, n := range looks {
 		f := float64(n) / last
-		s := stage{n: n, alphaFail: alphaFail * (f*f - before*before), alphaPass: passError * (f - before)}
+		s := stage{n: n, alphaFail: alphaFail * (f*f - before*before), alphaPass: alphaPass * (f - before)}
 		df := float64(trimmed(n)) - 1
 		s.tFail, s.tPass, s.tBetter = tQuantile(1-s.alphaFail, df), tQuantile(1-s.alphaPass, df), tQuantile(1-betterError*(f-before), df)
 		p.stages = append(p.stages, s)

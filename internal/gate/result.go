@@ -38,7 +38,9 @@ type Result struct {
 	Notes []string `json:"notes,omitempty"`
 	// Today is the day on which the waivers had to hold, as 2026-12-31; empty where there are none. The
 	// same samples give the same result when judged for this day.
-	Today    string    `json:"today,omitempty"`
+	Today string `json:"today,omitempty"`
+	// Blame is which functions the benchmarks that failed spend more in; empty where they were not profiled.
+	Blame    []Blame   `json:"blame,omitempty"`
 	Verdicts []Verdict `json:"verdicts"`
 }
 
