@@ -4,10 +4,13 @@ package budget
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -65,6 +68,7 @@ func Parse(sources []Source) (Set, error) {
 		p.set.Files = append(p.set.Files, s.Name)
 		p.file(s)
 	}
+	p.set.Digest = digest(sources)
 	if len(p.problems) == 0 && len(p.set.Budgets) == 0 {
 		p.problems = append(p.problems, Problem{Pos: p.set.Suites[0].Pos, Text: "no file has budgets", Help: "add a list of budgets, here or in another file: suites alone judge nothing"})
 	}
@@ -73,6 +77,16 @@ func Parse(sources []Source) (Set, error) {
 		return Set{}, p.problems
 	}
 	return p.set, nil
+}
+
+// digest tells sources apart.
+func digest(sources []Source) string {
+	h := sha256.New()
+	for _, s := range sources {
+		fmt.Fprintf(h, "%q %d\n", path.Base(s.Name), len(s.Data)) // a hash takes everything
+		h.Write(s.Data)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 type parser struct {

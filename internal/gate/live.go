@@ -24,7 +24,7 @@ func Pending(in Input) Next {
 		cases = append(cases, j.plainCases(b, j.matching(b.Match))...)
 	}
 	// The provenance says among how many comparisons these are.
-	j.prepare(comparisons(cases))
+	j.prepare(cases)
 	next := Done
 	for _, c := range cases {
 		j.decide(c)

@@ -31,9 +31,12 @@ type Result struct {
 	// verdicts: no base, a crashed binary, a damaged file. Empty on a clean run.
 	Problems []string `json:"problems"`
 	// Shift says that nearly all benchmarks changed together; nil where they did not.
-	Shift    *Shift    `json:"shift,omitempty"`
-	Compared Compared  `json:"compared"`
-	Verdicts []Verdict `json:"verdicts"`
+	Shift    *Shift   `json:"shift,omitempty"`
+	Compared Compared `json:"compared"`
+	// Shards says of each shard of the measuring, in order, what came of it; nil where one machine
+	// measured everything.
+	Shards   []ShardResult `json:"shards,omitempty"`
+	Verdicts []Verdict     `json:"verdicts"`
 }
 
 // A Selected is the part of the budgets that was asked for by names of suites.
@@ -159,6 +162,8 @@ type Verdict struct {
 	Warnings []string       `json:"warnings"`
 	Why      string         `json:"why,omitempty"` // the budget author's reason
 	At       string         `json:"at"`            // file:line of the budget
+	// Shard is the number of the shard that was to measure the benchmark; 0 where there are no shards.
+	Shard int `json:"shard,omitempty"`
 }
 
 // An Interval bounds a relative change.
