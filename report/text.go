@@ -70,6 +70,9 @@ func Text(w io.Writer, r gate.Result) error {
 		fmt.Fprintln(&b, line)
 	}
 	fmt.Fprintln(&b, textCompared(r))
+	if s := textShards(r); s != "" {
+		fmt.Fprintln(&b, plainASCII(s))
+	}
 	o := outcome(r)
 	fmt.Fprintf(&b, "%s%s: %s (exit code %d: %s)\n", o.text, textReservations(r), counts(r.Counts), r.ExitCode, o.meaning)
 	_, err := w.Write(b.Bytes())
