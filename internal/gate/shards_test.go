@@ -254,6 +254,9 @@ func TestMergeShards(t *testing.T) {
 		if want := map[bool]Kind{true: Missing, false: Pass}[slices.Contains(its, v.Benchmark)]; v.Verdict != want || !v.Blocks != (want == Pass) {
 			t.Errorf("%s: %s: %s", v.Benchmark, v.Verdict, v.Reason)
 		}
+		if want := fmt.Sprintf("not measured: shard %d of 2 was dropped, it left no samples", two); v.Verdict == Missing && v.Reason != want {
+			t.Errorf("%s: %s", v.Benchmark, v.Reason)
+		}
 		if slices.Contains(other, v.Benchmark) == (v.Shard == two) {
 			t.Errorf("%s is of shard %d", v.Benchmark, v.Shard)
 		}
