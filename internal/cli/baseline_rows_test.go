@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -203,5 +204,72 @@ func TestBaselineRowsAreTheDocs(t *testing.T) {
 	}
 	if got, want := strings.Join(rows, "\n"), strings.Join(tested, "\n"); got != want {
 		t.Errorf("the document has the rows\n%s\nand tested are\n%s", got, want)
+	}
+}
+
+// masks hide what differs from one run to the next.
+var masks = []struct {
+	of   *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(` in \d.*$`), " in a while"},
+	{regexp.MustCompile(`\b[0-9a-f]{12}\b`), "COMMIT"},
+}
+
+// The session that docs/baselines.md shows goes as shown, but for times and commits. A line of dots is any
+// number of lines.
+func TestBaselineSession(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/baselines.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(doc), "```console\n")
+	shown, _, closed := strings.Cut(shown, "```\n")
+	if !closed {
+		t.Fatal("docs/baselines.md shows no session")
+	}
+	s := newShop(t)
+	s.file("m/go.mod", "module example.test/m\n\ngo 1.24\n")
+	s.file("m/b_test.go", "package b\n\nimport \"testing\"\n\nfunc BenchmarkSum(b *testing.B) {\n\tfor b.Loop() {\n\t}\n}\n\nfunc BenchmarkWalk(b *testing.B) {\n\tfor b.Loop() {\n\t}\n\tb.ReportMetric(10, \"steps/op\")\n}\n")
+	s.git("m", "add", "-A")
+	s.git("m", "commit", "--quiet", "-m", "the release")
+	s.git("m", "tag", "v1.2.0")
+	s.git("m", "commit", "--quiet", "--allow-empty", "-m", "more")
+
+	mask := func(line string) string {
+		for _, m := range masks {
+			line = m.of.ReplaceAllString(line, m.with)
+		}
+		return line
+	}
+	commands := strings.Split(shown, "$ ")[1:]
+	if len(commands) != 4 {
+		t.Fatalf("the session has %d commands", len(commands))
+	}
+	for _, c := range commands {
+		command, want, _ := strings.Cut(c, "\n")
+		args, ours := strings.CutPrefix(command, "perfgate ")
+		if !ours {
+			s.git("m", strings.Fields(strings.TrimPrefix(command, "git "))...)
+			continue
+		}
+		var out bytes.Buffer
+		code := Main(t.Context(), append([]string{"perfgate"}, strings.Fields(args)...), Streams{Out: &out, Err: &out})
+		if code != 0 && !strings.HasSuffix(want, "...\n") {
+			t.Errorf("%s: exit code %d", command, code)
+		}
+		got := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+		for i, line := range strings.Split(strings.TrimSuffix(want, "\n"), "\n") {
+			if line == "..." {
+				break
+			}
+			if i >= len(got) || mask(got[i]) != mask(line) {
+				t.Errorf("%s: line %d is not %q:\n%s", command, i+1, line, out.String())
+				break
+			}
+		}
+		if n := strings.Count(want, "\n"); !strings.HasSuffix(want, "...\n") && len(got) != n {
+			t.Errorf("%s: %d lines, shown are %d:\n%s", command, len(got), n, out.String())
+		}
 	}
 }
