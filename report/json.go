@@ -145,6 +145,9 @@ func valid(r gate.Result) error {
 			return fmt.Errorf("it says that %d of %d budgets of %d suites were judged; its verdicts are of %d", s.Judged, s.Budgets, len(s.Suites), len(ids))
 		}
 	}
+	if err := validShards(r); err != nil {
+		return err
+	}
 	switch {
 	case n != r.Counts:
 		return fmt.Errorf("its counts (%s) are not those of its verdicts (%s)", counts(r.Counts), counts(n))

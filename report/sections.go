@@ -144,6 +144,7 @@ func comparedTable(r gate.Result) string {
 	add("Environment", be, he)
 	bm, hm := same(prose(base.Method), prose(head.Method))
 	add("Method", bm, hm)
+	add("Shards", shardsCell(r), "")
 	return b.String()
 }
 

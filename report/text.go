@@ -73,6 +73,9 @@ func Text(w io.Writer, r gate.Result) error {
 	}
 	blameText(&b, r.Blame, false)
 	fmt.Fprintln(&b, textCompared(r))
+	if s := textShards(r); s != "" {
+		fmt.Fprintln(&b, plainASCII(s))
+	}
 	fmt.Fprintf(&b, "%s%s: %s (exit code %d: %s)\n", outcome(r).text, textReservations(r), counts(r.Counts), r.ExitCode, meaning(r))
 	_, err := w.Write(b.Bytes())
 	return err

@@ -92,6 +92,8 @@ func limits(v gate.Verdict) []string {
 // advice says what to do about a verdict that proves nothing; "" where its reason says it.
 func advice(v gate.Verdict) string {
 	switch {
+	case v.Verdict == gate.Missing && strings.HasPrefix(v.Reason, gate.ShardLost):
+		return "run its shard again, and judge all of them anew"
 	case v.Verdict == gate.Missing && v.Head == nil:
 		return "make the benchmark run again, or change its budget"
 	case v.Verdict == gate.Missing:

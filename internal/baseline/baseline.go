@@ -51,6 +51,14 @@ type Exists struct{ Name, In string }
 // Error says which record.
 func (e Exists) Error() string { return fmt.Sprintf("%s has a baseline %s already", e.In, e.Name) }
 
+// NoRepository is the error of a branch where there is no git, or no repository, with what git said.
+type NoRepository struct{ Text string }
+
+// Error returns what git said and what else could hold the records.
+func (e NoRepository) Error() string {
+	return "baselines in a branch need a git repository: " + e.Text + "; keep them in a directory with --store dir:PATH"
+}
+
 // Refused is the error of a store that does not let a record in, with what it said.
 type Refused struct{ Text string }
 

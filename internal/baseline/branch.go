@@ -168,6 +168,9 @@ func (b *Branch) prepare(ctx context.Context) error {
 	if b.rnd != nil {
 		return nil
 	}
+	if _, err := exec.LookPath("git"); err != nil {
+		return NoRepository{"git is not installed"}
+	}
 	if _, err := b.run(ctx, b.Repo, nil, nil, "check-ref-format", b.ref()); err != nil || strings.HasPrefix(b.name(), "-") {
 		if ctx.Err() != nil {
 			return err
@@ -176,7 +179,10 @@ func (b *Branch) prepare(ctx context.Context) error {
 	}
 	format, err := b.run(ctx, b.Repo, nil, nil, "rev-parse", "--show-object-format")
 	if err != nil {
-		return fmt.Errorf("baselines in a branch need a git repository: %w", err)
+		if ctx.Err() != nil {
+			return err
+		}
+		return NoRepository{err.Error()}
 	}
 	common, err := b.run(ctx, b.Repo, nil, nil, "rev-parse", "--git-common-dir")
 	if err != nil {
@@ -410,7 +416,7 @@ func (b *Branch) update(ctx context.Context, message string, change func(map[str
 			return Refused{fmt.Sprintf("push to %s: %v; and then: %v", b, last, err)}
 		}
 		if !again {
-			return Refused{fmt.Sprintf("push to %s: %s", b, reason(last))}
+			return Refused{fmt.Sprintf("push to %s: %s; it needs write access to the repository, in a workflow `permissions: contents: write`, and no rule that keeps others from this branch", b, reason(last))}
 		}
 	}
 	return Refused{fmt.Sprintf("push to %s: others were first %d times, the last time: %s", b, Tries, reason(last))}

@@ -29,6 +29,9 @@ type Set struct {
 	Renames []Rename
 	// Files lists the names of the files read, in the order read.
 	Files []string
+	// Digest is the same for two sets only where the files have the same names, directories left out, and
+	// the same content. It is not what the files say, so it is not shown with that.
+	Digest string `json:"-"`
 }
 
 // A Suite is a part of the benchmarks under a name: those that any of its selectors matches. It says

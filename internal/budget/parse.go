@@ -4,6 +4,8 @@ package budget
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -67,6 +69,7 @@ func Parse(sources []Source) (Set, error) {
 		p.set.Files = append(p.set.Files, s.Name)
 		p.file(s)
 	}
+	p.set.Digest = digest(sources)
 	if len(p.problems) == 0 && len(p.set.Budgets) == 0 {
 		p.problems = append(p.problems, Problem{Pos: p.first, Text: "no file has budgets", Help: "add a list of budgets, here or in another file: suites, waivers and renames alone judge nothing"})
 	}
@@ -75,6 +78,16 @@ func Parse(sources []Source) (Set, error) {
 		return Set{}, p.problems
 	}
 	return p.set, nil
+}
+
+// digest tells sources apart.
+func digest(sources []Source) string {
+	h := sha256.New()
+	for _, s := range sources {
+		fmt.Fprintf(h, "%q %d\n", path.Base(s.Name), len(s.Data)) // a hash takes everything
+		h.Write(s.Data)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 type parser struct {

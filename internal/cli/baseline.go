@@ -126,6 +126,8 @@ func storeError(err error) error {
 		return err
 	case errors.As(err, &none):
 		return misuse("%w; perfgate baseline list shows what there is", err)
+	case errors.As(err, &baseline.NoRepository{}):
+		return misuse("%w", err)
 	case errors.As(err, &baseline.Exists{}), errors.As(err, &baseline.Refused{}):
 		return exitError{gate.ExitNotStored, err}
 	}
@@ -137,6 +139,9 @@ func notStored(err error) error {
 	var code exitError
 	if err == nil || errors.As(err, &code) {
 		return err
+	}
+	if errors.As(err, &baseline.NoRepository{}) {
+		return misuse("%w", err)
 	}
 	return exitError{gate.ExitNotStored, err}
 }
@@ -341,11 +346,29 @@ func (r *recording) record(ctx context.Context, file string) error {
 	if err := r.store.Write(ctx, r.name, out, r.replace); err != nil {
 		if ctx.Err() == nil {
 			r.k.show.line("the samples are in %s: give them again with --samples", file)
+			r.keep(out)
 		}
 		return err
 	}
 	r.k.show.line("recorded %s, %d benchmarks, in %s", r.name, len(head.Benchmarks), r.store)
 	return nil
+}
+
+// kept is where a record is put that its store does not take, within the directory of output.
+const kept = "baselines"
+
+// keep puts a record that was not stored into a directory that serves as a store.
+func (r *recording) keep(text []byte) {
+	err := makeOut(r.k.out)
+	dir := baseline.Dir{Path: filepath.Join(r.k.out, kept)}
+	if err == nil {
+		err = dir.Write(context.Background(), r.name, text, true)
+	}
+	if err != nil {
+		r.k.show.line("the record could not be kept as a file either: %v", err)
+		return
+	}
+	r.k.show.line("the record is kept in %s, which is a store too: --store dir:%s", dir.Path, filepath.ToSlash(dir.Path))
 }
 
 func short(commit string) string {

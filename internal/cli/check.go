@@ -42,6 +42,7 @@ func checkCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "out", Value: outDir, Usage: "`DIR` for " + strings.Join([]string{baseFile, headFile, resultFile, reportFile}, ", ")},
 			allowNoBaseFlag(),
 			checkProfileFlag(),
+			shardFlag(),
 			verboseFlag(),
 		}, measureFlags()...),
 		Action: func(c *cli.Context) error {
@@ -56,6 +57,9 @@ func checkCommand(s Streams) *cli.Command {
 			k.blames = k.profiles || !c.IsSet("profile")
 			k.store = c.String(storeFlagName)
 			if err := checkStore(k.store); err != nil {
+				return err
+			}
+			if err := k.divide(c); err != nil {
 				return err
 			}
 			return k.check(c.Context)
@@ -80,6 +84,9 @@ type checker struct {
 	suites                []budget.Suite // of the budgets, those asked for; none is all benchmarks
 	found                 *measure.Found
 	store                 string      // of baselines, as the flag has it
+	shard                 gate.Shard  // the part that is measured; zero is all
+	options               string      // how a shard is measured
+	part                  []string    // the functions of the shard
 	stored                *sample.Set // the record of the base that is measured anew
 	storedText            []byte
 }
@@ -90,6 +97,9 @@ func (k *checker) input(base, head *sample.Set, noBase string, allow bool) gate.
 	in.Stored, in.Steps = k.stored, k.steps
 	// A check that goes on past midnight is one of the day on which it began.
 	in.Today = day(k.session.Now)
+	if k.shard.Of > 0 {
+		in = gate.Restrict(in, k.part)
+	}
 	return in
 }
 
@@ -170,6 +180,9 @@ func (k *checker) check(ctx context.Context) error {
 	texts, err := k.measure(ctx, w.repo, w.head, base, w.tmp)
 	if err != nil {
 		return interruptedOr(ctx, err)
+	}
+	if k.shard.Of > 0 {
+		return k.leave(texts)
 	}
 	return k.judge(texts, func(r *gate.Result) (seen bottleneck.Report, err error) {
 		if r.Blame, err = k.blameFailed(ctx, *r, w.tmp); err != nil {
@@ -304,6 +317,9 @@ func (k *checker) measure(ctx context.Context, repo *measure.Repo, headVersion m
 	if errors.As(err, &broken) {
 		k.show.line("%v", err)
 		var r measure.Recording
+		if k.shard.Of > 0 {
+			r.Provenance = k.unbuilt(headVersion, out)
+		}
 		r.Fail("the benchmarks of head do not build: " + broken.Output)
 		out.head, err = text(&r)
 		return out, err
@@ -333,6 +349,9 @@ func (k *checker) measure(ctx context.Context, repo *measure.Repo, headVersion m
 		}
 	}
 	wanted := slices.DeleteFunc(all, func(name string) bool { return !k.runs(strings.TrimPrefix(name, "Benchmark")) })
+	if k.shard.Of > 0 {
+		wanted = k.share(wanted, out)
+	}
 	k.session.Progress, k.session.Narrow = k.show.progress, k.narrow(wanted)
 	k.session.Renames = renames(k.budgets)
 	found, err := b.find(wanted)
@@ -523,7 +542,8 @@ func (k *checker) items(found *measure.Found, t texts) ([]measure.Item, error) {
 	if err := k.lint(in); err != nil {
 		return nil, err
 	}
-	k.session.Comparisons = gate.Comparisons(in)
+	// A shard does not know how many comparisons the others make, and so may err as often as one of them.
+	k.session.Comparisons = gate.Comparisons(in) * max(k.shard.Of, 1)
 	same := identical(k.session.Base, k.session.Head)
 	var items []measure.Item
 	for _, it := range found.Items {
@@ -566,21 +586,30 @@ func (k *checker) items(found *measure.Found, t texts) ([]measure.Item, error) {
 	return items, nil
 }
 
+// writeSamples writes what was measured and what it is compared with, head last.
+func (k *checker) writeSamples(t texts) error {
+	files := []struct {
+		name string
+		data []byte
+	}{{baseFile, t.base}, {storedFile, nil}, {headFile, t.head}}
+	if k.stored != nil {
+		files[1].data = k.storedText
+	}
+	for _, f := range files {
+		if f.data == nil {
+			continue
+		}
+		if err := writeFile(filepath.Join(k.out, f.name), f.data); err != nil {
+			return notJudged(err)
+		}
+	}
+	return nil
+}
+
 // judge writes the samples, judges them as read back from the text, has what failed examined, and writes
 // result and report.
 func (k *checker) judge(t texts, examine func(*gate.Result) (bottleneck.Report, error)) error {
-	write := func(name string, data []byte) error {
-		if err := writeFile(filepath.Join(k.out, name), data); err != nil {
-			return notJudged(err)
-		}
-		return nil
-	}
-	if t.base != nil {
-		if err := write(baseFile, t.base); err != nil {
-			return err
-		}
-	}
-	if err := write(headFile, t.head); err != nil {
+	if err := k.writeSamples(t); err != nil {
 		return err
 	}
 	head, err := parseSamples(filepath.Join(k.out, headFile), t.head)
@@ -588,9 +617,6 @@ func (k *checker) judge(t texts, examine func(*gate.Result) (bottleneck.Report, 
 		return err
 	}
 	if k.stored != nil {
-		if err := write(storedFile, k.storedText); err != nil {
-			return err
-		}
 		if k.stored, err = parseSamples(filepath.Join(k.out, storedFile), k.storedText); err != nil {
 			return err
 		}

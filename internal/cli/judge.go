@@ -27,13 +27,17 @@ func judgeCommand(s Streams) *cli.Command {
 			budgetsFlag(),
 			suiteFlag(),
 			&cli.StringFlag{Name: "base", Usage: "`FILE` of benchmark text of the version compared with"},
-			&cli.StringFlag{Name: "head", Usage: "`FILE` of benchmark text of the version judged (required)"},
+			&cli.StringFlag{Name: "head", Usage: "`FILE` of benchmark text of the version judged (required, unless there are shards)"},
 			&cli.StringFlag{Name: "baseline", Usage: "`FILE` of the record of base, whose exact values head is compared with: " + storedFile + " of a check"},
+			shardsFlag(),
 			&cli.StringFlag{Name: "out", Usage: "write the result to `FILE` and the verdicts to stdout, instead of the result to stdout"},
 			allowNoBaseFlag(),
 			&cli.StringFlag{Name: "today", Usage: "`DAY` on which waivers have to hold, as 2026-12-31; that of an earlier result repeats it"},
 		},
 		Action: func(c *cli.Context) error {
+			if c.IsSet(shardsFlagName) {
+				return judgeShards(c, s)
+			}
 			if err := required(c, "head"); err != nil {
 				return err
 			}
@@ -80,8 +84,13 @@ func judge(in gate.Input) (gate.Result, error) {
 
 func judgeInput(set budget.Set, suites []budget.Suite, base, head *sample.Set, noBase string, allow bool) gate.Input {
 	in := gate.Input{Budgets: set, Suites: suites, Head: head, Base: base, NoBase: noBase, AllowNoBase: allow, Today: today()}
-	if base != nil && base.Provenance[recordedKey] != "" {
-		in.Recorded, in.NoBase = true, base.Provenance[recordedKey]
+	return withRecorded(in)
+}
+
+// withRecorded heeds what a base says of itself: that it serves exact units only.
+func withRecorded(in gate.Input) gate.Input {
+	if in.Base != nil && in.Base.Provenance[recordedKey] != "" {
+		in.Recorded, in.NoBase = true, in.Base.Provenance[recordedKey]
 	}
 	return in
 }

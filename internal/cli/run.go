@@ -23,6 +23,7 @@ func runCommand(s Streams) *cli.Command {
 			suiteFlag(),
 			quickFlag(),
 			&cli.StringFlag{Name: "out", Value: out, Usage: "`FILE` for the samples"},
+			shardFlag(),
 			verboseFlag(),
 		}, aloneFlags()...),
 		Action: func(c *cli.Context) error {
@@ -32,6 +33,9 @@ func runCommand(s Streams) *cli.Command {
 			}
 			k.alone = true
 			if k.budgets, k.suites, err = readSet(c); err != nil {
+				return err
+			}
+			if err := k.divide(c); err != nil {
 				return err
 			}
 			out := filepath.Clean(c.String("out"))
@@ -79,6 +83,9 @@ func (k *checker) run(ctx context.Context, out string) error {
 	}
 	k.show.line("wrote the samples of %d benchmarks to %s%s", len(head.Benchmarks), out, sure)
 	missing := gate.Unmeasured(k.input(nil, head, runNoBase, true))
+	if k.shard.Of > 0 {
+		k.tellShard()
+	}
 	for _, text := range missing {
 		k.show.line("not measured: %s", text)
 	}

@@ -174,7 +174,7 @@ func (j *judge) everywhere(sel budget.Selector) []sample.Key {
 // unmatched deals with a selector that matches nothing measured. That is a mistake in the budget,
 // unless a run broke off and so nobody knows what it would have matched.
 func (j *judge) unmatched(b *budget.Budget) *testcase {
-	if broken(j.in.Head) || j.in.Base != nil && broken(j.in.Base) {
+	if j.in.Shards.lost(b.Match.Name) != "" || broken(j.in.Head) || j.in.Base != nil && broken(j.in.Base) {
 		c := &testcase{b: b, key: sample.Key{Name: strings.Join(append([]string{b.Match.Name}, b.Match.Parts...), "/")}, dir: j.direction(b), class: b.Class}
 		c.head, c.base = arm{set: j.in.Head}, arm{set: j.in.Base}
 		for _, a := range []*arm{&c.head, &c.base} {
@@ -227,7 +227,7 @@ func (j *judge) checkUnit(b *budget.Budget, keys []sample.Key) bool {
 		if s == nil {
 			continue
 		}
-		failed = failed || broken(s)
+		failed = failed || broken(s) || j.in.Shards.lost(b.Match.Name) != ""
 		for _, k := range keys {
 			if bm := s.Lookup(k); bm != nil && len(bm.Samples[b.Unit]) > 0 {
 				measured = true

@@ -16,13 +16,21 @@ func (j *judge) decide(c *testcase) {
 		Direction: c.dir.String(), Class: string(c.class),
 		Limits: []LimitVerdict{}, Warnings: []string{},
 		Why: c.b.Why, At: fmt.Sprintf("%s:%d", c.b.Pos.File, c.b.Pos.Line),
+		Shard: j.in.Shards.of(c.key.Name),
 	}
+	j.alphaFail = j.alpha(c)
 	if c.class == "" {
 		c.v.Class = string(budget.Compute)
 	}
-	if c.group != nil {
+	switch why := j.in.Shards.lost(c.key.Name); {
+	case why != "":
+		c.v.Verdict, c.v.Reason = Missing, ShardLost+why
+		if c.base.ms != nil {
+			c.v.Base, c.v.BaseN = ref(centre(c.b.Unit, c.base.values())), len(c.base.ms)
+		}
+	case c.group != nil:
 		j.decideScale(c)
-	} else {
+	default:
 		j.decidePlain(c)
 	}
 	c.warnDropped()
@@ -154,7 +162,7 @@ func (c *testcase) unusable(a arm, side string) (Kind, string) {
 	for _, d := range a.set.Damage {
 		if d.Name != "" && within(c.key.Name, d.Name) {
 			c.suspect = true
-			return Inconclusive, fmt.Sprintf("a result line of %s is damaged (%s:%d: %s)", side, a.set.File, d.Line, d.Text)
+			return Inconclusive, fmt.Sprintf("a result line of %s is damaged (%s: %s)", side, d.At(a.set), d.Text)
 		}
 	}
 	switch {

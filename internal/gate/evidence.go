@@ -42,7 +42,8 @@ func RelativeEvidence(in Input, id string, k sample.Key) (Evidence, bool) {
 	if base <= 0 {
 		return Evidence{}, false
 	}
-	j.prepare(comparisons(all))
+	j.prepare(all)
+	j.alphaFail = j.alpha(c)
 	e := Evidence{Limit: c.logLimit(relativeLimit(c.b), base)}
 	if p := c.pairing(); p.paired {
 		e.Logs, e.Wall, e.Plan = p.logs(c.sign()), p.wallLogs(c.sign()), j.plan(true, len(p.base))

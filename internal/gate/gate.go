@@ -43,6 +43,11 @@ type Input struct {
 	// Steps is how many judgements share the error of a single one, since a wrong one among them would
 	// mislead: those of a bisection. 0 is 1.
 	Steps int
+	// Shards are those that Head and Base were merged from; nil where they were measured as a whole.
+	Shards *Shards
+	// Part says that the input is that of one shard, by Restrict: a suite of which it judges nothing is
+	// no mistake then.
+	Part bool
 	// AllowNoBase keeps what could not be compared for want of a base from blocking. It does not
 	// excuse a benchmark that head lacks.
 	AllowNoBase bool
@@ -65,10 +70,14 @@ func Judge(in Input) (Result, error) {
 	if err := CheckBase(in.Base, in.Head); err != nil {
 		return Result{}, err
 	}
+	if err := checkWhole(in); err != nil {
+		return Result{}, err
+	}
 	if err := CheckWaivers(in.Budgets, in.Today); err != nil {
 		return Result{}, err
 	}
 	j := newJudge(in)
+	j.problems = append(j.problems, in.Shards.problems()...)
 	j.inspect("head", in.Head)
 	if in.Base != nil {
 		j.inspect("base", in.Base)
@@ -84,14 +93,14 @@ func Judge(in Input) (Result, error) {
 		return Result{}, err
 	}
 	j.uncovered(cases)
-	j.prepare(comparisons(cases))
+	j.prepare(cases)
 	for _, c := range cases {
 		j.decide(c)
 	}
 	j.waive(cases)
 	j.findShift(cases)
 	r := j.result(cases)
-	r.Selected, r.Confidence = selected, in.Head.Confidence
+	r.Selected, r.Confidence, r.Shards = selected, in.Head.Confidence, in.Shards.results()
 	return r, nil
 }
 
@@ -100,10 +109,11 @@ type judge struct {
 	in        Input
 	errs      budget.Problems
 	problems  []string
-	alphaFail float64
+	alphaFail float64         // of the testcase that is being decided
+	alphas    map[int]float64 // by shard, 0 where there are none
 	alphaPass float64
 	looks     []int // after how many pairs a decision is looked for; nil is once, at all of them
-	plans     map[int]Plan
+	plans     map[planKey]Plan
 	shift     *Shift
 	compared  bool // a relative limit met a base
 	relative  bool // a relative limit was declared and its benchmark measured in head
@@ -122,12 +132,12 @@ func (j *judge) inspect(side string, s *sample.Set) {
 	}
 	for _, d := range s.Damage {
 		if d.Name == "" {
-			j.problem(fmt.Sprintf("%s: %s:%d: %s", side, s.File, d.Line, d.Text))
+			j.problem(fmt.Sprintf("%s: %s: %s", side, d.At(s), d.Text))
 		}
 	}
 	for _, f := range s.Failures {
 		if f.Name == "" {
-			j.problem(fmt.Sprintf("%s: %s:%d: the run failed: %s", side, s.File, f.Line, firstLine(f.Text)))
+			j.problem(fmt.Sprintf("%s: %s: the run failed: %s", side, f.At(s), firstLine(f.Text)))
 		}
 	}
 }
@@ -160,7 +170,7 @@ func (j *judge) uncovered(cases []*testcase) {
 	}
 	for _, f := range j.in.Head.Failures {
 		if f.Name != "" && !about[f.Name] {
-			j.problem(fmt.Sprintf("head: %s:%d: %s failed, which no budget %s: %s", j.in.Head.File, f.Line, f.Name, covers, firstLine(f.Text)))
+			j.problem(fmt.Sprintf("head: %s: %s failed, which no budget %s: %s", f.At(j.in.Head), f.Name, covers, firstLine(f.Text)))
 		}
 	}
 }

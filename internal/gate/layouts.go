@@ -44,7 +44,7 @@ func (j *judge) layouts(c *testcase, p pairing, d Decision, limit float64, text 
 		if n > 0 {
 			only = fmt.Sprintf("measured in only %d of the %d other orders that would tell", n, MinLayouts)
 		}
-		return Inconclusive, fmt.Sprintf("beyond %s as linked, by less than the order of the functions may do, and %s%s", text, only, j.cut())
+		return Inconclusive, fmt.Sprintf("beyond %s as linked, by less than the order of the functions may do, and %s%s", text, only, j.cut(c))
 	}
 	c.warn("the fail is close: the mere order of the functions in the binary moves times by several percent, and no other order was measured")
 	return "", ""

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/perfgate/perfgate/internal/budget"
 	"github.com/perfgate/perfgate/internal/sample"
 )
 
@@ -266,9 +267,10 @@ func TestComparisons(t *testing.T) {
 	// A file that was judged among more is not judged among fewer later.
 	for count, want := range map[string]float64{"": 0.025, "# comparisons: 50\n": 0.001, "# comparisons: 1\n": 0.025, "# comparisons: x\n": 0.025} {
 		j := judge{in: Input{Head: read(t, "head.txt", mine("1", count+"BenchmarkA 1 5 ns/op\n")), Base: &sample.Set{}}}
-		j.prepare(2)
-		if math.Abs(j.alphaFail-want) > 1e-12 {
-			t.Errorf("with %q the error is %v, want %v", count, j.alphaFail, want)
+		c := &testcase{b: &budget.Budget{MaxRise: &budget.Limit{}, AtMost: &budget.Limit{}}}
+		j.prepare([]*testcase{c})
+		if got := j.alpha(c); math.Abs(got-want) > 1e-12 {
+			t.Errorf("with %q the error is %v, want %v", count, got, want)
 		}
 	}
 }

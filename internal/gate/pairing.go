@@ -13,14 +13,26 @@ import (
 // prepare sets what depends on how many comparisons are judged together and on how the samples were
 // taken. Samples of perfgate's own say after how many pairs their measuring looked for a decision, and
 // among how many comparisons: the same looks at the same pairs give the same verdicts.
-func (j *judge) prepare(comparisons int) {
+//
+// Each shard has its own share of the error, by what it counted itself: what it took for decided is not
+// open again since others measured more.
+func (j *judge) prepare(cases []*testcase) {
 	p := j.in.Head.Provenance
-	if n, err := strconv.Atoi(p["comparisons"]); err == nil {
-		comparisons = max(comparisons, n)
+	counts, said := map[int]int{}, map[int]int{}
+	for _, c := range cases {
+		shard := j.in.Shards.of(c.key.Name)
+		counts[shard] += c.noisy()
+		if n, err := strconv.Atoi(j.in.Head.Said(c.key.Name)["comparisons"]); err == nil {
+			said[shard] = n
+		}
 	}
 	steps := max(j.in.Steps, 1)
-	j.alphaFail, j.alphaPass = failError(comparisons*steps), passError/float64(steps)
-	j.plans = map[int]Plan{}
+	j.alphaPass = passError / float64(steps)
+	j.alphas = map[int]float64{}
+	for shard, n := range counts { // any order: each sets its own
+		j.alphas[shard] = failError(max(n, said[shard]) * steps)
+	}
+	j.plans = map[planKey]Plan{}
 	for _, f := range strings.Fields(p["looks"]) {
 		n, err := strconv.Atoi(f)
 		if err != nil || n < minPairs || n > sample.MaxRuns || len(j.looks) > 0 && n <= j.looks[len(j.looks)-1] {
@@ -32,17 +44,26 @@ func (j *judge) prepare(comparisons int) {
 	}
 }
 
+// alpha returns the error that a fail of the testcase may have.
+func (j *judge) alpha(c *testcase) float64 { return j.alphas[j.in.Shards.of(c.key.Name)] }
+
+// A planKey is what the test for one testcase depends on.
+type planKey struct {
+	last  int
+	alpha float64
+}
+
 // plan returns the test for n pairs.
 func (j *judge) plan(paired bool, n int) Plan {
 	looks := j.looks
 	if len(looks) == 0 || !paired {
 		looks = []int{max(n, minPairs)}
 	}
-	last := looks[len(looks)-1]
-	p, ok := j.plans[last]
+	key := planKey{looks[len(looks)-1], j.alphaFail}
+	p, ok := j.plans[key]
 	if !ok {
 		p = newPlan(looks, j.alphaFail, j.alphaPass)
-		j.plans[last] = p
+		j.plans[key] = p
 	}
 	return p
 }
@@ -96,7 +117,7 @@ func logRatios(base, head []float64, sign float64) []float64 {
 // key pair and come from one session of measuring.
 func (c *testcase) pairing() pairing {
 	var p pairing
-	if c.base.set.Provenance["session"] == c.head.set.Provenance["session"] {
+	if c.base.set.Said(c.key.Name)["session"] == c.head.set.Said(c.key.Name)["session"] {
 		p = c.pairs()
 	}
 	if p.paired {

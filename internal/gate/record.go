@@ -36,10 +36,13 @@ func CheckRecord(in Input, earlier []*sample.Set) Unfit {
 	if c := in.Head.Confidence; c != "" {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("samples of %s confidence are no baseline; measure without --quick", firstLine(c)))
 	}
+	if part := in.Head.Provenance[ShardKey]; part != "" {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("shard %.20s is no baseline but a part of one", part))
+	}
 	out.Reasons = append(out.Reasons, Unmeasured(in)...)
 	for _, d := range in.Head.Damage {
 		if d.Name != "" {
-			out.Reasons = append(out.Reasons, fmt.Sprintf("%s:%d: %s is damaged: %s", in.Head.File, d.Line, d.Name, d.Text))
+			out.Reasons = append(out.Reasons, fmt.Sprintf("%s: %s is damaged: %s", d.At(in.Head), d.Name, d.Text))
 		}
 	}
 	var alike []*sample.Set

@@ -98,7 +98,7 @@ func BinaryKey(pkg string) string { return "binary." + pkg }
 
 // identical reports whether both versions were the same program.
 func (j *judge) identical(c *testcase) bool {
-	b, h := j.in.Base.Provenance, j.in.Head.Provenance
+	b, h := j.in.Base.Said(c.key.Name), j.in.Head.Said(c.key.Name)
 	digest := h[BinaryKey(c.key.Package)]
 	return digest != "" && digest == b[BinaryKey(c.key.Package)] && h["session"] != "" && h["session"] == b["session"]
 }
@@ -213,7 +213,7 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 	plan := j.plan(p.paired, n)
 	if n < minPairs || p.paired && n < plan.first() {
 		c.undecided = true
-		return Inconclusive, fmt.Sprintf("%d %s are too few for a unit that varies; at least %d are needed%s", n, what, max(minPairs, plan.first()), j.cut())
+		return Inconclusive, fmt.Sprintf("%d %s are too few for a unit that varies; at least %d are needed%s", n, what, max(minPairs, plan.first()), j.cut(c))
 	}
 	decide := func(limit float64) Decision { return plan.Decide(p.logs(c.sign()), p.wallLogs(c.sign()), limit) }
 	if !p.paired {
@@ -243,7 +243,7 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 	if excused {
 		text = "ignore_below " + c.b.IgnoreBelow.Text
 	}
-	if stored := j.stored(p.paired); stored != "" {
+	if stored := j.stored(c, p.paired); stored != "" {
 		if twice := decide(2 * limit); twice.Kind == Fail {
 			return Fail, fmt.Sprintf("beyond twice %s (at least %s)", text, percent(math.Expm1(c.sign()*twice.FailLow)))
 		}
@@ -264,10 +264,10 @@ func (j *judge) noisyRelative(c *testcase, lv LimitVerdict, limit float64) (Kind
 	}
 	c.undecided = d.Pairs < plan.last()
 	if d.Conflict {
-		return Inconclusive, fmt.Sprintf("the processes' own time and the time on the wall disagree: one is proved within %s, the other beyond; where head waits more, class: waiting measures that%s", text, j.cut())
+		return Inconclusive, fmt.Sprintf("the processes' own time and the time on the wall disagree: one is proved within %s, the other beyond; where head waits more, class: waiting measures that%s", text, j.cut(c))
 	}
 	return Inconclusive, fmt.Sprintf("between %s and %s: neither within nor beyond %s is proved%s%s",
-		percent(v.Interval.Low), percent(v.Interval.High), text, j.more(d, limit), j.cut())
+		percent(v.Interval.Low), percent(v.Interval.High), text, j.more(d, limit), j.cut(c))
 }
 
 // unpaired makes a decision of an estimate from n unpaired measurements on each side, in one look.
@@ -282,8 +282,8 @@ func (j *judge) unpaired(e estimate, n int, limit float64) Decision {
 }
 
 // cut says that measuring ended before its plan did, where it did.
-func (j *judge) cut() string {
-	if why := j.in.Head.Provenance["stopped"]; why != "" {
+func (j *judge) cut(c *testcase) string {
+	if why := j.in.Head.Said(c.key.Name)["stopped"]; why != "" {
 		return "; measuring was stopped: " + why
 	}
 	return ""
@@ -308,14 +308,14 @@ func (j *judge) more(d Decision, limit float64) string {
 
 // stored says why times of the base cannot prove a pass, if they cannot: they were taken on another
 // machine or in another session.
-func (j *judge) stored(paired bool) string {
+func (j *judge) stored(c *testcase, paired bool) string {
 	for _, key := range []string{"goos", "goarch", "cpu"} {
-		b, h := j.in.Base.Environment[key], j.in.Head.Environment[key]
+		b, h := j.in.Base.Machine(c.key.Name)[key], j.in.Head.Machine(c.key.Name)[key]
 		if b != "" && h != "" && b != h {
 			return fmt.Sprintf("the base was measured on another machine (%s %s, head %s)", key, b, h)
 		}
 	}
-	if !paired && j.in.Base.Provenance["session"] != j.in.Head.Provenance["session"] {
+	if !paired && j.in.Base.Said(c.key.Name)["session"] != j.in.Head.Said(c.key.Name)["session"] {
 		return "the base was measured in another session"
 	}
 	return ""

@@ -40,8 +40,11 @@ type Result struct {
 	// same samples give the same result when judged for this day.
 	Today string `json:"today,omitempty"`
 	// Blame is which functions the benchmarks that failed spend more in; empty where they were not profiled.
-	Blame    []Blame   `json:"blame,omitempty"`
-	Verdicts []Verdict `json:"verdicts"`
+	Blame []Blame `json:"blame,omitempty"`
+	// Shards says of each shard of the measuring, in order, what came of it; nil where one machine
+	// measured everything.
+	Shards   []ShardResult `json:"shards,omitempty"`
+	Verdicts []Verdict     `json:"verdicts"`
 }
 
 // A Selected is the part of the budgets that was asked for by names of suites.
@@ -171,6 +174,8 @@ type Verdict struct {
 	Warnings []string       `json:"warnings"`
 	Why      string         `json:"why,omitempty"` // the budget author's reason
 	At       string         `json:"at"`            // file:line of the budget
+	// Shard is the number of the shard that was to measure the benchmark; 0 where there are no shards.
+	Shard int `json:"shard,omitempty"`
 }
 
 // An Interval bounds a relative change.

@@ -181,6 +181,9 @@ func (j *judge) outside(b *budget.Budget) bool {
 // hides reports whether benchmarks of a function may be absent from either side since its run broke off
 // or its file is damaged.
 func (j *judge) hides(function string) bool {
+	if j.in.Shards.lost(function) != "" {
+		return true
+	}
 	for _, s := range []*sample.Set{j.in.Head, j.in.Base} {
 		if s == nil {
 			continue
@@ -234,7 +237,7 @@ func (j *judge) selected(cases []*testcase) *Selected {
 		sel.Suites = append(sel.Suites, s.Name)
 		before := len(j.errs)
 		j.checkSelectors(s)
-		if len(j.errs) == before && !slices.ContainsFunc(cases, func(c *testcase) bool { return c.in(s) }) {
+		if !j.in.Part && len(j.errs) == before && !slices.ContainsFunc(cases, func(c *testcase) bool { return c.in(s) }) {
 			j.errs = append(j.errs, selectsNone(s))
 		}
 	}
@@ -260,10 +263,19 @@ func (c *testcase) in(s budget.Suite) bool {
 // but the other half of what was measured. Head may be nil. The error is budget.Problems and says what
 // to do.
 func CheckBase(base, head *sample.Set) error {
-	if base == nil || base.Confidence == "" {
+	if base == nil {
 		return nil
 	}
 	if session := base.Provenance["session"]; head != nil && session != "" && session == head.Provenance["session"] {
+		return nil
+	}
+	if part := base.Provenance[ShardKey]; part != "" {
+		return budget.Problems{{
+			Text: fmt.Sprintf("%s is shard %.20s, and no baseline", base.File, part),
+			Help: "record one with perfgate run --out FILE, without --shard, or give a git ref",
+		}}
+	}
+	if base.Confidence == "" {
 		return nil
 	}
 	return budget.Problems{{

@@ -228,6 +228,7 @@ func lineOf(p budget.Pos) string { return fmt.Sprintf("%s:%d", p.File, p.Line) }
 
 // against judges a row against the ceiling of a waiver.
 func (j *judge) against(c *testcase, w *budget.Waiver) {
+	j.alphaFail = j.alpha(c)
 	ceiling, ok := j.underCeiling(c, w)
 	if !ok {
 		return

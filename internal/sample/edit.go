@@ -21,6 +21,8 @@ func (s *Set) Only(keep func(Key) bool) *Set {
 		// Nothing changes a line about a unit once it is read.
 		units: maps.Clone(s.units),
 		index: map[Key]*Benchmark{},
+		// Nor what its parts say.
+		origins: maps.Clone(s.origins),
 	}
 	for _, b := range s.Benchmarks {
 		if keep(b.Key) {
@@ -36,7 +38,11 @@ func (s *Set) Put(b *Benchmark) {
 	for _, unit := range slices.Sorted(maps.Keys(b.Samples)) {
 		c.Samples[unit] = slices.Clone(b.Samples[unit])
 	}
-	if i := s.find(b.Key); i >= 0 {
+	i := -1
+	if s.index == nil || s.index[b.Key] != nil {
+		i = s.find(b.Key)
+	}
+	if i >= 0 {
 		s.Benchmarks[i] = c
 	} else {
 		s.Benchmarks = append(s.Benchmarks, c)

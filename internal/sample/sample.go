@@ -48,8 +48,9 @@ type Set struct {
 	// Damage lists what could not be read.
 	Damage []Damage
 
-	units benchfmt.UnitMetadataMap
-	index map[Key]*Benchmark
+	units   benchfmt.UnitMetadataMap
+	index   map[Key]*Benchmark
+	origins map[string]*origin // by function, where the Set was merged
 }
 
 // The bounds of what is kept. What a Set takes of memory grows with the number of benchmarks and not
@@ -93,19 +94,21 @@ type Measurement struct {
 }
 
 // A Failure is a benchmark that ended in an error, a crash or a timeout. Name is empty when the
-// text does not say which benchmark it was. Line counts from 1.
+// text does not say which benchmark it was. Line counts from 1; File is empty where it is that of the Set.
 type Failure struct {
 	Name string
 	Line int
 	Text string
+	File string
 }
 
 // Damage is a line, or the end of a file, that could not be understood. Name is the benchmark it
-// concerns, or empty.
+// concerns, or empty; File is empty where it is that of the Set.
 type Damage struct {
 	Name string
 	Line int
 	Text string
+	File string
 }
 
 // Lookup returns the samples of a benchmark, or nil.
