@@ -98,7 +98,11 @@ func valid(r gate.Result) error {
 		case gate.Pass:
 			n.Pass++
 		case gate.Fail:
-			n.Fail++
+			if excused(v) {
+				n.Waived++
+			} else {
+				n.Fail++
+			}
 		case gate.Inconclusive:
 			n.Inconclusive++
 		case gate.Missing:
@@ -112,7 +116,7 @@ func valid(r gate.Result) error {
 		if v.Improved {
 			n.Improved++
 		}
-		blocks = blocks || v.Blocks || v.Verdict == gate.Fail
+		blocks = blocks || v.Blocks || failed(v)
 		for j, l := range v.Limits {
 			// A limit that a verdict was reached without has none of its own.
 			if l.Verdict != "" && rank(l.Verdict) < 0 {
@@ -128,8 +132,8 @@ func valid(r gate.Result) error {
 		for _, v := range r.Verdicts {
 			ids[v.ID] = true
 		}
-		if len(s.Suites) == 0 || s.Judged != len(ids) || s.Judged > s.Budgets {
-			return fmt.Errorf("it says that %d of %d budgets of %d suites were judged; its verdicts are of %d", s.Judged, s.Budgets, len(s.Suites), len(ids))
+		if len(s.Suites)+len(s.IDs) == 0 || s.Judged != len(ids) || s.Judged > s.Budgets {
+			return fmt.Errorf("it says that %d of %d budgets of %d suites and %d ids were judged; its verdicts are of %d", s.Judged, s.Budgets, len(s.Suites), len(s.IDs), len(ids))
 		}
 	}
 	switch {

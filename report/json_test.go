@@ -78,7 +78,7 @@ func TestRead(t *testing.T) {
 		{"pass of nothing", `{"version":1,"exit_code":0,"verdicts":[]}`, "exit_code 0 means a pass"},
 		{"counts", edited(t, `"pass": 5`, `"pass": 6`), "counts"},
 		{"part", edited(t, `"problems"`, `"selected": {"suites": ["a"], "judged": 5, "budgets": 5}, "problems"`), ""},
-		{"part of no suite", edited(t, `"problems"`, `"selected": {"suites": [], "judged": 5, "budgets": 5}, "problems"`), "of 0 suites were judged"},
+		{"part of no suite", edited(t, `"problems"`, `"selected": {"suites": [], "judged": 5, "budgets": 5}, "problems"`), "of 0 suites and 0 ids were judged"},
 		{"part of fewer budgets", edited(t, `"problems"`, `"selected": {"suites": ["a"], "judged": 5, "budgets": 4}, "problems"`), "5 of 4 budgets"},
 		{"part of other verdicts", edited(t, `"problems"`, `"selected": {"suites": ["a"], "judged": 6, "budgets": 9}, "problems"`), "its verdicts are of 5"},
 		{"NaN", edited(t, `"base": 0.0001843`, `"base": NaN`), "it is not JSON"},

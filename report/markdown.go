@@ -26,8 +26,8 @@ const (
 
 // Markdown writes a report for a pull-request comment or a job summary, of at most limit bytes. It
 // answers in this order: did it pass, what broke and by how much and how sure, what was not
-// measured, what was compared with what, how to repeat it; all verdicts and warnings are folded
-// away. What does not fit is left out from the end, whole rows at a time and with their number; a
+// measured, what got better, what is waived, what was compared with what, how to repeat it; growth, warnings
+// and all verdicts are folded away. What does not fit is left out from the end, whole rows at a time and with their number; a
 // table or an element is never cut. The error is one of w.
 func Markdown(w io.Writer, r gate.Result, limit int) error {
 	return MarkdownProfiled(w, r, bottleneck.Report{}, limit)
@@ -43,7 +43,7 @@ func MarkdownProfiled(w io.Writer, r gate.Result, seen bottleneck.Report, limit 
 		return err
 	}
 	about := comparedTable(r)
-	again := "\n### Repeat it locally\n\n```sh\n" + reproduce(r) + "\n```\n"
+	again := repeatText(r, verdicts)
 	// A table of many rows leaves these two their room, where there is enough for both.
 	reserve := len(about) + len(again)
 	if reserve > p.left/2 {
@@ -54,14 +54,50 @@ func MarkdownProfiled(w io.Writer, r gate.Result, seen bottleneck.Report, limit 
 	p.table(brokenTable(verdicts))
 	p.table(findingTable(seen))
 	p.table(unjudgedTable(verdicts))
+	p.table(betterTable(verdicts))
+	p.table(waivedTable(verdicts))
 	p.left += reserve
 	p.add(about)
-	p.add(again)
+	if !p.add(again) {
+		p.add(repeatText(r, nil))
+	}
 	p.table(lawTable(verdicts))
 	p.table(warningList(verdicts))
 	p.table(verdictTable(verdicts))
 	_, err := io.WriteString(w, p.text.String())
 	return err
+}
+
+// maxCommands is how many budgets have a command of their own where commands are listed.
+const maxCommands = 10
+
+// repeatText gives the command that repeats the check, and one for each budget of those verdicts that
+// failed.
+func repeatText(r gate.Result, verdicts []gate.Verdict) string {
+	var b strings.Builder
+	b.WriteString("\n### Repeat it locally\n\n```sh\n" + reproduce(r) + "\n```\n")
+	var commands []string
+	more := 0
+	seen := map[string]bool{}
+	for _, v := range verdicts {
+		command := reproduceOne(r, v)
+		if !failed(v) || command == "" || seen[v.ID] {
+			continue
+		}
+		seen[v.ID] = true
+		if len(commands) == maxCommands {
+			more++
+			continue
+		}
+		commands = append(commands, command)
+	}
+	if len(commands) > 0 {
+		fmt.Fprintf(&b, "\nEach budget that failed, alone:\n\n```sh\n%s\n```\n", strings.Join(commands, "\n"))
+	}
+	if more > 0 {
+		b.WriteString(moreRows(more))
+	}
+	return b.String()
 }
 
 // A page is a text that grows to a limit.
@@ -134,7 +170,7 @@ func headline(r gate.Result, verdicts []gate.Verdict) string {
 	}
 	b.WriteString(reservations(r))
 	fmt.Fprintf(&b, "\n\n%s: %s.", count(len(r.Verdicts), "verdict"), counts(r.Counts))
-	if len(verdicts) > 0 && verdicts[0].Verdict == gate.Fail {
+	if len(verdicts) > 0 && failed(verdicts[0]) {
 		v := verdicts[0]
 		fmt.Fprintf(&b, " Worst: %s %s, %s.", code(v.Benchmark), code(v.Unit), prose(v.Reason))
 	}
@@ -143,11 +179,14 @@ func headline(r gate.Result, verdicts []gate.Verdict) string {
 }
 
 // reservations say in the headline what keeps a result from being the usual one: that a part of the
-// budgets was judged, or that the samples are few.
+// budgets was judged, that fails are waived, or that the samples are few.
 func reservations(r gate.Result) string {
 	out := ""
 	if p := part(r, prose); p != "" {
 		out += ", " + p
+	}
+	if n := r.Counts.Waived; n > 0 {
+		out += fmt.Sprintf(", %d waived", n)
 	}
 	if r.Confidence != "" {
 		out += ", confidence " + prose(r.Confidence)
@@ -194,14 +233,14 @@ func brokenTable(verdicts []gate.Verdict) section {
 		more: moreRows,
 	}
 	for _, v := range verdicts {
-		if v.Verdict != gate.Fail {
+		if !failed(v) {
 			continue
 		}
 		s.rows = append(s.rows, row(
-			lines(code(v.Benchmark), code(v.Unit), small(prose(v.Why))),
+			lines(code(v.Benchmark), code(v.Unit), renamed(v), small(prose(v.Why)), small("budget "+code(v.ID))),
 			centresCell(v),
 			bold(change(v)),
-			lines(bold(prose(strings.Join(limits(v), ", "))), prose(v.Reason), small(evidence(v))),
+			lines(bold(prose(strings.Join(limits(v), ", "))), prose(v.Reason), beyondWaiver(v, prose), small(evidence(v))),
 		))
 	}
 	return s

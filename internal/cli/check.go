@@ -38,8 +38,9 @@ func checkCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "base", Usage: "compare with git `REF`, with a FILE of benchmark text, with baseline:NAME or with the highest baseline, whatever the budgets say"},
 			storeFlag(),
 			suiteFlag(),
+			budgetFlag(),
 			quickFlag(),
-			&cli.StringFlag{Name: "out", Value: outDir, Usage: "`DIR` for " + strings.Join([]string{baseFile, headFile, resultFile, reportFile}, ", ")},
+			&cli.StringFlag{Name: "out", Value: outDir, Usage: "`DIR` for " + strings.Join([]string{baseFile, headFile, resultFile, reportFile, pageFile}, ", ")},
 			allowNoBaseFlag(),
 			checkProfileFlag(),
 			verboseFlag(),
@@ -49,7 +50,7 @@ func checkCommand(s Streams) *cli.Command {
 			if err != nil {
 				return err
 			}
-			if k.budgets, k.suites, err = readSet(c); err != nil {
+			if k.budgets, k.suites, k.only, err = readPart(c); err != nil {
 				return err
 			}
 			k.base, k.allowNoBase, k.profiles = c.String("base"), c.Bool("allow-no-base"), c.Bool("profile")
@@ -75,6 +76,7 @@ type checker struct {
 	session               measure.Session
 	budgets               budget.Set
 	suites                []budget.Suite // of the budgets, those asked for; none is all benchmarks
+	only                  only           // the budgets asked for, which then are all that there are
 	found                 *measure.Found
 	store                 string      // of baselines, as the flag has it
 	stored                *sample.Set // the record of the base that is measured anew
@@ -85,6 +87,7 @@ type checker struct {
 func (k *checker) input(base, head *sample.Set, noBase string, allow bool) gate.Input {
 	in := judgeInput(k.budgets, k.suites, base, head, noBase, allow)
 	in.Stored = k.stored
+	in.IDs, in.Declared = k.only.ids, k.only.declared
 	return in
 }
 
@@ -445,7 +448,7 @@ func (k *checker) runs(function string) bool {
 }
 
 // narrow returns the patterns by which the functions run where suites are asked for: their selectors and
-// those of growth, which is judged of all its sizes or not at all.
+// those of growth, which is judged of all its sizes or not at all. Where budgets are, it is by theirs.
 func (k *checker) narrow(functions []string) map[string]string {
 	out := map[string]string{}
 	for _, f := range functions {
@@ -456,7 +459,7 @@ func (k *checker) narrow(functions []string) map[string]string {
 			}
 		}
 		for _, b := range k.budgets.Budgets {
-			if b.Scales != nil && slices.ContainsFunc(k.suites, func(s budget.Suite) bool { return s.Meets(b.Match) }) {
+			if len(k.only.ids) > 0 || b.Scales != nil && slices.ContainsFunc(k.suites, func(s budget.Suite) bool { return s.Meets(b.Match) }) {
 				selectors = append(selectors, b.Match)
 			}
 		}

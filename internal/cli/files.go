@@ -206,6 +206,7 @@ const (
 	headFile   = "samples-head.txt"
 	resultFile = "result.json"
 	reportFile = "report.md"
+	pageFile   = "report.html"
 	// the record of the base that was measured anew
 	storedFile = "samples-baseline.txt"
 	// with check --profile, of what failed
@@ -218,7 +219,7 @@ func prepareOut(dir string) error {
 	if err := makeOut(dir); err != nil {
 		return err
 	}
-	for _, name := range []string{baseFile, headFile, resultFile, reportFile, profileFile, storedFile} {
+	for _, name := range []string{baseFile, headFile, resultFile, reportFile, pageFile, profileFile, storedFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return misuse("clear the output directory: %w", err)
 		}

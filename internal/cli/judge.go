@@ -26,6 +26,7 @@ func judgeCommand(s Streams) *cli.Command {
 		Flags: []cli.Flag{
 			budgetsFlag(),
 			suiteFlag(),
+			budgetFlag(),
 			&cli.StringFlag{Name: "base", Usage: "`FILE` of benchmark text of the version compared with"},
 			&cli.StringFlag{Name: "head", Usage: "`FILE` of benchmark text of the version judged (required)"},
 			&cli.StringFlag{Name: "baseline", Usage: "`FILE` of the record of base, whose exact values head is compared with: " + storedFile + " of a check"},
@@ -36,7 +37,7 @@ func judgeCommand(s Streams) *cli.Command {
 			if err := required(c, "head"); err != nil {
 				return err
 			}
-			set, suites, err := readSet(c)
+			set, suites, part, err := readPart(c)
 			if err != nil {
 				return err
 			}
@@ -49,6 +50,7 @@ func judgeCommand(s Streams) *cli.Command {
 				noBase = ""
 			}
 			in := judgeInput(set, suites, base, head, noBase, c.Bool("allow-no-base"))
+			in.IDs, in.Declared = part.ids, part.declared
 			if name := c.String("baseline"); name != "" {
 				if in.Stored, err = streamSamples(name); err != nil {
 					return err

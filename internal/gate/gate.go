@@ -40,6 +40,10 @@ type Input struct {
 	// Suites are the suites of Budgets to which the judgement is restricted: budgets that select no
 	// benchmark of one are left out, and so are the other benchmarks of the rest. None is no restriction.
 	Suites []budget.Suite
+	// IDs are the ids to which Budgets was cut down by Only, and Declared is how many budgets there were
+	// before. None is no restriction.
+	IDs      []string
+	Declared int
 	// AllowNoBase keeps what could not be compared for want of a base from blocking. It does not
 	// excuse a benchmark that head lacks.
 	AllowNoBase bool
@@ -140,7 +144,7 @@ func (j *judge) uncovered(cases []*testcase) {
 		}
 	}
 	covers := "covers"
-	if len(j.in.Suites) > 0 {
+	if len(j.in.Suites) > 0 || len(j.in.IDs) > 0 {
 		covers = "judged here covers"
 	}
 	for _, f := range j.in.Head.Failures {
