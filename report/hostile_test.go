@@ -24,7 +24,7 @@ func hostile(s string) gate.Result {
 		r.Verdicts = append(r.Verdicts, gate.Verdict{
 			ID: s, Benchmark: s, Package: fmt.Sprint(s, i), Unit: s, Direction: s, Class: s, Verdict: k, Reason: s, Blocks: true,
 			TidyUnit: s, Base: f(1), Head: f(2), Change: f(1), Interval: &gate.Interval{Low: .9, High: 1.1, Confidence: .95}, Pairs: 4,
-			Law:        &gate.Law{With: s, Unit: s, Points: []gate.Point{{Size: 1, Base: f(1), Head: 2}}, Factor: 2, Exponent: 1, Scatter: .1, R2: f(.5), Knee: &gate.Knee{At: 3, Below: 1, Above: 2}, Forecast: &gate.Forecast{Size: 9, Value: 8, Low: 7, High: 9, Confidence: .95}},
+			Law:         &gate.Law{With: s, Unit: s, Points: []gate.Point{{Size: 1, Base: f(1), Head: 2}}, Factor: 2, Exponent: 1, Scatter: .1, R2: f(.5), Knee: &gate.Knee{At: 3, Below: 1, Above: 2}, Forecast: &gate.Forecast{Size: 9, Value: 8, Low: 7, High: 9, Confidence: .95}},
 			RenamedFrom: s, Waived: &gate.Waived{Ceiling: s, Until: s, Reason: s, Link: s, At: s + ":2", Beyond: i == 4},
 			Detectable: f(.3), Limits: []gate.LimitVerdict{{Kind: s, Text: s, Verdict: k, Reason: s}}, Warnings: []string{s, s + "2"}, Why: s, At: s + ":1",
 		})

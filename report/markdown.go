@@ -119,7 +119,7 @@ func (p *page) add(s string) bool {
 // shortest writes the outcome in the most words that fit.
 func (p *page) shortest(r gate.Result) {
 	o := outcome(r)
-	for _, s := range []string{"## " + o.symbol + " perfgate: " + o.text + reservations(r) + "\n", o.text + reservations(r), o.text} {
+	for _, s := range []string{"## " + o.symbol + " perfgate: " + o.text + reservations(r, prose) + "\n", o.text + reservations(r, prose), o.text} {
 		if p.add(s) {
 			return
 		}
@@ -168,7 +168,7 @@ func headline(r gate.Result, verdicts []gate.Verdict) string {
 	if !compared(r) {
 		b.WriteString(", NOT COMPARED with a base")
 	}
-	b.WriteString(reservations(r))
+	b.WriteString(reservations(r, prose))
 	fmt.Fprintf(&b, "\n\n%s: %s.", count(len(r.Verdicts), "verdict"), counts(r.Counts))
 	if len(verdicts) > 0 && failed(verdicts[0]) {
 		v := verdicts[0]
@@ -180,16 +180,16 @@ func headline(r gate.Result, verdicts []gate.Verdict) string {
 
 // reservations say in the headline what keeps a result from being the usual one: that a part of the
 // budgets was judged, that fails are waived, or that the samples are few.
-func reservations(r gate.Result) string {
+func reservations(r gate.Result, escape func(string) string) string {
 	out := ""
-	if p := part(r, prose); p != "" {
+	if p := part(r, escape); p != "" {
 		out += ", " + p
 	}
 	if n := r.Counts.Waived; n > 0 {
 		out += fmt.Sprintf(", %d waived", n)
 	}
 	if r.Confidence != "" {
-		out += ", confidence " + prose(r.Confidence)
+		out += ", confidence " + escape(r.Confidence)
 	}
 	return out
 }

@@ -602,7 +602,7 @@ func (k *checker) judge(t texts, examine func(gate.Result) (bottleneck.Report, e
 	}
 	// Last of the files: whoever finds a result finds all that belongs to it.
 	err = deliver(k.s, result, filepath.Join(k.out, resultFile))
-	k.show.line("wrote %s, %s, %s and %s to %s", baseFile, headFile, reportFile, resultFile, k.out)
+	k.show.line("wrote %s, %s, %s, %s and %s to %s", baseFile, headFile, reportFile, pageFile, resultFile, k.out)
 	_ = report.FindingsText(k.s.Out, seen)
 	return err
 }

@@ -245,6 +245,11 @@ func makeOut(dir string) error {
 	return nil
 }
 
+// formats are what a result is rendered in. The last is that of the samples beside it.
+var formats = []string{"markdown", "html", "text", "json", "junit", benchFormat}
+
+const benchFormat = "bench"
+
 // render returns a result in a format.
 func render(r gate.Result, format string) ([]byte, error) {
 	var b bytes.Buffer
@@ -256,8 +261,11 @@ func render(r gate.Result, format string) ([]byte, error) {
 		err = report.Markdown(&b, r, maxMarkdown)
 	case "text":
 		err = report.Text(&b, r)
+	case "html":
+		err = report.HTML(&b, r)
+	case "junit":
+		err = report.JUnit(&b, r)
 	default:
-		formats := []string{"markdown", "json", "text"}
 		return nil, misuse("unknown format %q%s; the formats are %s", format, didYouMean(format, formats), strings.Join(formats, ", "))
 	}
 	return b.Bytes(), err

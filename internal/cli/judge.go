@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -115,7 +116,7 @@ func reportCommand(s Streams) *cli.Command {
 		Usage: "render a result; ends with the result's exit code",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "result", Usage: "result `FILE` of check or judge (required)"},
-			&cli.StringFlag{Name: "format", Usage: "markdown, json or text", Value: "text"},
+			&cli.StringFlag{Name: "format", Usage: "`NAME`: " + strings.Join(formats[:len(formats)-1], ", ") + "; or " + benchFormat + ", the samples of both sides for benchstat", Value: "text"},
 			&cli.StringFlag{Name: "out", Usage: "write to `FILE` instead of stdout"},
 		},
 		Action: func(c *cli.Context) error {
@@ -123,7 +124,12 @@ func reportCommand(s Streams) *cli.Command {
 			if err != nil {
 				return err
 			}
-			data, err := render(r, c.String("format"))
+			var data []byte
+			if format := c.String("format"); format == benchFormat {
+				data, err = benchText(s, r, c.String("result"))
+			} else {
+				data, err = render(r, format)
+			}
 			if err != nil {
 				return err
 			}
