@@ -77,7 +77,7 @@ func checkMarkdown(t *testing.T, md string) {
 			if columns == 0 {
 				columns = n
 			}
-			if n != columns || columns > 6 || !strings.HasSuffix(line, "|") {
+			if n != columns || columns > 5 || !strings.HasSuffix(line, "|") {
 				fatal("%d bars in a table of %d", n, columns)
 			}
 		} else {

@@ -28,7 +28,10 @@ var pageStyle string
 //go:embed page/page.js
 var pageScript string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+// Long names break between their parts.
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"parts": func(name string) []string { return strings.SplitAfter(name, "/") },
+}).Parse(pageText))
 
 // The most entries of the sections of a page that stand above the table of all verdicts.
 const (

@@ -33,9 +33,9 @@ var (
 
 // What a page is made of. Nothing loads anything but a link that is followed, and nothing acts.
 var (
-	htmlElements = strings.Fields("html head meta title style body header main footer section article h1 h2 h3 p ul li b code pre span div small table caption thead tbody tr th td details summary form label input select option svg line rect circle text a script")
+	htmlElements = strings.Fields("html head meta title style body header main footer section article h1 h2 h3 p ul li b code pre span div small table caption thead tbody tr th td details summary form label input select option svg line rect circle text a script wbr")
 	htmlAttrs    = strings.Fields("lang charset http-equiv content name class id role aria-label aria-hidden scope data-is data-key data-word type value hidden open href rel viewBox x y x1 x2 y1 y2 cx cy r rx width height dx dy text-anchor transform")
-	htmlVoid     = strings.Fields("meta input line rect circle")
+	htmlVoid     = strings.Fields("meta input line rect circle wbr")
 )
 
 // checkHTML fails when anything in a page is not what the template has.

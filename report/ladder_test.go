@@ -138,3 +138,48 @@ func TestAPartIsNotTakenForTheWhole(t *testing.T) {
 		t.Errorf("not in the text:\n%s", text(t, r))
 	}
 }
+
+// The lengths that a comment is tried in: each is well formed, keeps the outcome, the counts and what
+// keeps the result from being the usual one, and the longer the more of what broke.
+func TestRungs(t *testing.T) {
+	large, part := crowd(t, 5000), crowd(t, 5000)
+	part.Selected = &gate.Selected{IDs: []string{"digest-time"}, Judged: 1, Budgets: 60}
+	part.Counts.Waived, part.Confidence = 12, "low (quick)"
+	for name, r := range map[string]gate.Result{"huge": large, "a part of it": part, "hostile": huge()} {
+		rows := -1
+		for _, limit := range []int{800, 6_000, 20_000, CommentLimit} {
+			md := markdown(t, r, limit)
+			if len(md) > limit {
+				t.Errorf("%s: %d bytes at a limit of %d", name, len(md), limit)
+			}
+			checkMarkdown(t, md)
+			// What marks a comment as ours is appended: nothing may be open, nor look like it.
+			if strings.Contains(md, "<!--") || strings.Contains(md, "-->") || !strings.HasSuffix(md, "\n") {
+				t.Errorf("%s at %d: not safe for a marker", name, limit)
+			}
+			if name == "hostile" && limit == 800 {
+				if !strings.HasPrefix(md, "## ❌ perfgate: FAIL") {
+					t.Errorf("%s at %d: %.100q", name, limit, md)
+				}
+				continue
+			}
+			want := []string{"## ❌ perfgate: FAIL", counts(r.Counts)}
+			if r.Confidence == "low (quick)" {
+				want = append(want, "budget digest-time: 1 of 60 budgets judged", "12 waived", "confidence low (quick)")
+			}
+			for _, s := range want {
+				if !strings.Contains(md, s) {
+					t.Errorf("%s at %d: no %q in %.300q", name, limit, s, md)
+				}
+			}
+			n := strings.Count(md, "<br>→")
+			if n < rows {
+				t.Errorf("%s at %d: %d rows, and %d in less room", name, limit, n, rows)
+			}
+			rows = n
+		}
+		if rows < maxRows {
+			t.Errorf("%s: %d rows at most", name, rows)
+		}
+	}
+}

@@ -85,6 +85,7 @@ const probeScript = `addEventListener("load", function () {
   var d = document, e = d.scrollingElement, wide = "";
   d.querySelectorAll("body *").forEach(function (x) { if (!wide && x.getBoundingClientRect().right > innerWidth + 1) wide = x.outerHTML.slice(0, 200); });
   var f = d.getElementById("filter"), all = d.getElementById("all"), filterable = false;
+  var height = e.scrollHeight;
   d.querySelectorAll("details").forEach(function (x) { x.open = true; });
   var scroll = e.scrollWidth;
   if (f) {
@@ -94,7 +95,7 @@ const probeScript = `addEventListener("load", function () {
     f.elements.text.value = "";
     f.elements.text.dispatchEvent(new Event("input"));
   }
-  parent.postMessage({ Page: location.pathname.split("/").pop(), Title: d.title, Wide: wide, Scroll: scroll, Inner: innerWidth, Height: e.scrollHeight,
+  parent.postMessage({ Page: location.pathname.split("/").pop(), Title: d.title, Wide: wide, Scroll: scroll, Inner: innerWidth, Height: height,
     Requests: performance.getEntriesByType("resource").length, Rows: all ? all.tBodies[0].rows.length : 0, Hacked: !!window.hacked, FilterHidden: f ? f.hidden : false, Filterable: filterable }, "*");
 });`
 

@@ -76,7 +76,7 @@ func better(verdicts []gate.Verdict) []gate.Verdict {
 // waivedTable shows what failed and is allowed to for now.
 func waivedTable(verdicts []gate.Verdict) section {
 	s := section{
-		head: "\n### What is waived\n\n| Benchmark | Base → head | Change | Waived until | Why |\n| :-- | :-- | --: | :-- | :-- |\n",
+		head: "\n### What is waived\n\n| Benchmark | Base → head | Waived until | Why |\n| :-- | :-- | :-- | :-- |\n",
 		most: maxRows,
 		more: moreRows,
 	}
@@ -87,10 +87,9 @@ func waivedTable(verdicts []gate.Verdict) section {
 		w := v.Waived
 		s.rows = append(s.rows, row(
 			lines(code(v.Benchmark), code(v.Unit)),
-			centresCell(v),
-			bold(change(v)),
-			lines(optionalCode(w.Until), small("up to "+prose(w.Ceiling))),
-			lines(prose(w.Reason), optionalCode(w.Link), small(optionalCode(w.At)), small(prose(v.Reason))),
+			lines(centresCell(v), bold(change(v))),
+			lines(strings.ReplaceAll(prose(w.Until), "-", "\u2011"), small("up to "+prose(w.Ceiling))),
+			lines(prose(w.Reason), small(optionalCode(w.Link)), small(optionalCode(w.At)), small(prose(v.Reason))),
 		))
 	}
 	return s
