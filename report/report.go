@@ -1,5 +1,6 @@
 // Package report renders the result of a check for people and for machines: Markdown for a
-// pull-request comment or a job summary, text for a terminal, JSON for the next stage.
+// pull-request comment or a job summary, a page of HTML for a browser, text for a terminal, JSON for
+// the next stage, JUnit XML for a test view.
 //
 // It decides nothing. Verdicts, exit code and reasons are shown as the result has them; no measured
 // number is compared with a limit here. It reads and writes only through the reader or writer that
