@@ -24,7 +24,8 @@ func hostile(s string) gate.Result {
 		r.Verdicts = append(r.Verdicts, gate.Verdict{
 			ID: s, Benchmark: s, Package: fmt.Sprint(s, i), Unit: s, Direction: s, Class: s, Verdict: k, Reason: s, Blocks: true,
 			TidyUnit: s, Base: f(1), Head: f(2), Change: f(1), Interval: &gate.Interval{Low: .9, High: 1.1, Confidence: .95}, Pairs: 4,
-			Law:        &gate.Law{With: s, Unit: s, Points: []gate.Point{{Size: 1, Base: f(1), Head: 2}}, Factor: 2, Exponent: 1, Scatter: .1, R2: f(.5), Knee: &gate.Knee{At: 3, Below: 1, Above: 2}, Forecast: &gate.Forecast{Size: 9, Value: 8, Low: 7, High: 9, Confidence: .95}},
+			Law:         &gate.Law{With: s, Unit: s, Points: []gate.Point{{Size: 1, Base: f(1), Head: 2}}, Factor: 2, Exponent: 1, Scatter: .1, R2: f(.5), Knee: &gate.Knee{At: 3, Below: 1, Above: 2}, Forecast: &gate.Forecast{Size: 9, Value: 8, Low: 7, High: 9, Confidence: .95}},
+			RenamedFrom: s, Waived: &gate.Waived{Ceiling: s, Until: s, Reason: s, Link: s, At: s + ":2", Beyond: i == 4},
 			Detectable: f(.3), Limits: []gate.LimitVerdict{{Kind: s, Text: s, Verdict: k, Reason: s}}, Warnings: []string{s, s + "2"}, Why: s, At: s + ":1",
 		})
 	}
@@ -35,6 +36,9 @@ func hostile(s string) gate.Result {
 	for i := range r.Verdicts {
 		r.Verdicts[i].RenamedFrom = s
 	}
+	excused, better := r.Verdicts[0], r.Verdicts[3]
+	excused.Blocks, better.Blocks, better.Improved = false, false, true
+	r.Verdicts = append(r.Verdicts, excused, better)
 	return r
 }
 
@@ -45,7 +49,7 @@ var (
 	// What GitHub would make something of in text, once entities are resolved.
 	live       = regexp.MustCompile(`(?i)@[a-z0-9]|://|www\.[a-z0-9]`)
 	liveProse  = regexp.MustCompile(`(?i)#[0-9]|\bgh-[0-9]|:[a-z0-9_+-]+:`)
-	command    = regexp.MustCompile(`^perfgate check( --budgets [\w./+-]+)?( --suite [a-z0-9][a-z0-9-]*)*( --base [\w./+-]+)?$`)
+	command    = regexp.MustCompile(`^perfgate check( --budgets [\w./+-]+)?( --suite [a-z0-9][a-z0-9-]*)*( --budget [a-z0-9][a-z0-9._-]*)*( --base [\w./+-]+)?$`)
 	listOrHead = regexp.MustCompile(`^([-+*>#=~]|[0-9]+[.)])`)
 )
 

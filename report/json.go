@@ -98,11 +98,11 @@ func valid(r gate.Result) error {
 		case gate.Pass:
 			n.Pass++
 		case gate.Fail:
-			if waived(v) {
+			if excused(v) {
 				n.Waived++
-				break
+			} else {
+				n.Fail++
 			}
-			n.Fail++
 		case gate.Inconclusive:
 			n.Inconclusive++
 		case gate.Missing:
@@ -116,7 +116,7 @@ func valid(r gate.Result) error {
 		if v.Improved {
 			n.Improved++
 		}
-		blocks = blocks || v.Blocks || broken(v)
+		blocks = blocks || v.Blocks || failed(v)
 		if err := validWaived(v); err != nil {
 			return fmt.Errorf("verdict %d (%.100q): %w", i+1, v.ID, err)
 		}
@@ -141,8 +141,8 @@ func valid(r gate.Result) error {
 		for _, v := range r.Verdicts {
 			ids[v.ID] = true
 		}
-		if len(s.Suites) == 0 || s.Judged != len(ids) || s.Judged > s.Budgets {
-			return fmt.Errorf("it says that %d of %d budgets of %d suites were judged; its verdicts are of %d", s.Judged, s.Budgets, len(s.Suites), len(ids))
+		if len(s.Suites)+len(s.IDs) == 0 || s.Judged != len(ids) || s.Judged > s.Budgets {
+			return fmt.Errorf("it says that %d of %d budgets of %d suites and %d ids were judged; its verdicts are of %d", s.Judged, s.Budgets, len(s.Suites), len(s.IDs), len(ids))
 		}
 	}
 	if err := validShards(r); err != nil {

@@ -84,7 +84,7 @@ func TestRead(t *testing.T) {
 		{"a verdict of no shard", edited(t, `"id":`, `"shard": 3, "id":`), "is of shard 3 of 0"},
 		{"too many shards", edited(t, `"verdicts"`, `"shards": [`+strings.Repeat(`{},`, gate.MaxShards)+`{}], "verdicts"`), "it has 1001 shards"},
 		{"part", edited(t, `"problems"`, `"selected": {"suites": ["a"], "judged": 5, "budgets": 5}, "problems"`), ""},
-		{"part of no suite", edited(t, `"problems"`, `"selected": {"suites": [], "judged": 5, "budgets": 5}, "problems"`), "of 0 suites were judged"},
+		{"part of no suite", edited(t, `"problems"`, `"selected": {"suites": [], "judged": 5, "budgets": 5}, "problems"`), "of 0 suites and 0 ids were judged"},
 		{"part of fewer budgets", edited(t, `"problems"`, `"selected": {"suites": ["a"], "judged": 5, "budgets": 4}, "problems"`), "5 of 4 budgets"},
 		{"part of other verdicts", edited(t, `"problems"`, `"selected": {"suites": ["a"], "judged": 6, "budgets": 9}, "problems"`), "its verdicts are of 5"},
 		{"NaN", edited(t, `"base": 0.0001843`, `"base": NaN`), "it is not JSON"},

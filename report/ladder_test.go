@@ -116,8 +116,8 @@ func TestHuge(t *testing.T) {
 	}
 	s := text(t, r)
 	checkText(t, s)
-	// A row, and up to five lines about it: why, evidence, waiver, what next, warnings.
-	if n := strings.Count(s, "\n"); n > 6*maxTextRows+maxTextLaws+maxNotes+10 {
+	// A row, and up to seven lines about it: why, evidence, waiver, what next, repeat, warnings.
+	if n := strings.Count(s, "\n"); n > 8*maxTextRows+maxTextLaws+maxNotes+10 {
 		t.Errorf("%d lines of text", n)
 	}
 	if !strings.Contains(s, fmt.Sprintf("FAIL  %d more, not listed", MaxVerdicts/2-maxTextRows)) || !strings.Contains(s, fmt.Sprintf("PASS  %d more, not listed", MaxVerdicts/2)) {
@@ -137,5 +137,50 @@ func TestAPartIsNotTakenForTheWhole(t *testing.T) {
 	}
 	if !strings.Contains(text(t, r), "\nPASS (suites memory, latency-2: 5 of 60 budgets judged; confidence low (quick)): ") {
 		t.Errorf("not in the text:\n%s", text(t, r))
+	}
+}
+
+// The lengths that a comment is tried in: each is well formed, keeps the outcome, the counts and what
+// keeps the result from being the usual one, and the longer the more of what broke.
+func TestRungs(t *testing.T) {
+	large, part := crowd(t, 5000), crowd(t, 5000)
+	part.Selected = &gate.Selected{IDs: []string{"digest-time"}, Judged: 1, Budgets: 60}
+	part.Counts.Waived, part.Confidence = 12, "low (quick)"
+	for name, r := range map[string]gate.Result{"huge": large, "a part of it": part, "hostile": huge()} {
+		rows := -1
+		for _, limit := range []int{800, 6_000, 20_000, CommentLimit} {
+			md := markdown(t, r, limit)
+			if len(md) > limit {
+				t.Errorf("%s: %d bytes at a limit of %d", name, len(md), limit)
+			}
+			checkMarkdown(t, md)
+			// What marks a comment as ours is appended: nothing may be open, nor look like it.
+			if strings.Contains(md, "<!--") || strings.Contains(md, "-->") || !strings.HasSuffix(md, "\n") {
+				t.Errorf("%s at %d: not safe for a marker", name, limit)
+			}
+			if name == "hostile" && limit == 800 {
+				if !strings.HasPrefix(md, "## ❌ perfgate: FAIL") {
+					t.Errorf("%s at %d: %.100q", name, limit, md)
+				}
+				continue
+			}
+			want := []string{"## ❌ perfgate: FAIL", counts(r.Counts)}
+			if r.Confidence == "low (quick)" {
+				want = append(want, "budget digest-time: 1 of 60 budgets judged", "12 waived", "confidence low (quick)")
+			}
+			for _, s := range want {
+				if !strings.Contains(md, s) {
+					t.Errorf("%s at %d: no %q in %.300q", name, limit, s, md)
+				}
+			}
+			n := strings.Count(md, "<br>→")
+			if n < rows {
+				t.Errorf("%s at %d: %d rows, and %d in less room", name, limit, n, rows)
+			}
+			rows = n
+		}
+		if rows < maxRows {
+			t.Errorf("%s: %d rows at most", name, rows)
+		}
 	}
 }

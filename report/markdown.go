@@ -26,8 +26,8 @@ const (
 
 // Markdown writes a report for a pull-request comment or a job summary, of at most limit bytes. It
 // answers in this order: did it pass, what broke and by how much and how sure, what was not
-// measured, what was compared with what, how to repeat it; all verdicts and warnings are folded
-// away. What does not fit is left out from the end, whole rows at a time and with their number; a
+// measured, what got better, what is waived, what was compared with what, how to repeat it; growth, warnings
+// and all verdicts are folded away. What does not fit is left out from the end, whole rows at a time and with their number; a
 // table or an element is never cut. The error is one of w.
 func Markdown(w io.Writer, r gate.Result, limit int) error {
 	return MarkdownProfiled(w, r, bottleneck.Report{}, limit)
@@ -43,7 +43,7 @@ func MarkdownProfiled(w io.Writer, r gate.Result, seen bottleneck.Report, limit 
 		return err
 	}
 	about := comparedTable(r)
-	again := "\n### Repeat it locally\n\n```sh\n" + reproduce(r) + "\n```\n"
+	again := repeatText(r, verdicts)
 	// A table of many rows leaves these two their room, where there is enough for both.
 	reserve := len(about) + len(again)
 	if reserve > p.left/2 {
@@ -56,15 +56,50 @@ func MarkdownProfiled(w io.Writer, r gate.Result, seen bottleneck.Report, limit 
 	p.table(findingTable(seen))
 	p.table(waivedTable(verdicts))
 	p.table(unjudgedTable(verdicts))
+	p.table(betterTable(verdicts))
 	p.table(noteList(r))
 	p.left += reserve
 	p.add(about)
-	p.add(again)
+	if !p.add(again) {
+		p.add(repeatText(r, nil))
+	}
 	p.table(lawTable(verdicts))
 	p.table(warningList(verdicts))
 	p.table(verdictTable(verdicts))
 	_, err := io.WriteString(w, p.text.String())
 	return err
+}
+
+// maxCommands is how many budgets have a command of their own where commands are listed.
+const maxCommands = 10
+
+// repeatText gives the command that repeats the check, and one for each budget of those verdicts that
+// failed.
+func repeatText(r gate.Result, verdicts []gate.Verdict) string {
+	var b strings.Builder
+	b.WriteString("\n### Repeat it locally\n\n```sh\n" + reproduce(r) + "\n```\n")
+	var commands []string
+	more := 0
+	seen := map[string]bool{}
+	for _, v := range verdicts {
+		command := reproduceOne(r, v)
+		if !failed(v) || command == "" || seen[v.ID] {
+			continue
+		}
+		seen[v.ID] = true
+		if len(commands) == maxCommands {
+			more++
+			continue
+		}
+		commands = append(commands, command)
+	}
+	if len(commands) > 0 {
+		fmt.Fprintf(&b, "\nEach budget that failed, alone:\n\n```sh\n%s\n```\n", strings.Join(commands, "\n"))
+	}
+	if more > 0 {
+		b.WriteString(moreRows(more))
+	}
+	return b.String()
 }
 
 // A page is a text that grows to a limit.
@@ -87,7 +122,7 @@ func (p *page) add(s string) bool {
 func (p *page) shortest(r gate.Result) {
 	o := outcome(r)
 	text := outcomeText(r)
-	for _, s := range []string{"## " + o.symbol + " perfgate: " + text + reservations(r) + "\n", text + reservations(r), text, o.text} {
+	for _, s := range []string{"## " + o.symbol + " perfgate: " + text + reservations(r, prose) + "\n", text + reservations(r, prose), text, o.text} {
 		if p.add(s) {
 			return
 		}
@@ -136,9 +171,9 @@ func headline(r gate.Result, verdicts []gate.Verdict) string {
 	if !compared(r) {
 		b.WriteString(", NOT COMPARED with a base")
 	}
-	b.WriteString(reservations(r))
+	b.WriteString(reservations(r, prose))
 	fmt.Fprintf(&b, "\n\n%s: %s.", count(len(r.Verdicts), "verdict"), counts(r.Counts))
-	if len(verdicts) > 0 && broken(verdicts[0]) {
+	if len(verdicts) > 0 && failed(verdicts[0]) {
 		v := verdicts[0]
 		fmt.Fprintf(&b, " Worst: %s %s, %s.", code(v.Benchmark), code(v.Unit), prose(v.Reason))
 	}
@@ -148,13 +183,13 @@ func headline(r gate.Result, verdicts []gate.Verdict) string {
 
 // reservations say in the headline what keeps a result from being the usual one: that a part of the
 // budgets was judged, that the samples are few, or that a policy excused something.
-func reservations(r gate.Result) string {
+func reservations(r gate.Result, escape func(string) string) string {
 	out := ""
-	if p := part(r, prose); p != "" {
+	if p := part(r, escape); p != "" {
 		out += ", " + p
 	}
 	if r.Confidence != "" {
-		out += ", confidence " + prose(r.Confidence)
+		out += ", confidence " + escape(r.Confidence)
 	}
 	for _, p := range policyReservations(r) {
 		out += ", " + p
@@ -201,11 +236,11 @@ func brokenTable(verdicts []gate.Verdict) section {
 		more: moreRows,
 	}
 	for _, v := range verdicts {
-		if !broken(v) {
+		if !failed(v) {
 			continue
 		}
 		s.rows = append(s.rows, row(
-			lines(nameCell(v), code(v.Unit), small(prose(v.Why))),
+			lines(nameCell(v), code(v.Unit), small(prose(v.Why)), small("budget "+code(v.ID))),
 			centresCell(v),
 			bold(change(v)),
 			lines(bold(prose(strings.Join(limits(v), ", "))), prose(v.Reason), small(evidence(v))),

@@ -24,7 +24,7 @@ type Note struct {
 // report: the worst first. More is how many are left out.
 func Notes(r gate.Result, most int) (notes []Note, more int) {
 	for _, v := range worstFirst(r.Verdicts) {
-		if !broken(v) && (!v.Blocks || v.Verdict == gate.Pass) {
+		if !failed(v) && (!v.Blocks || v.Verdict == gate.Pass) {
 			continue
 		}
 		if len(notes) == most {

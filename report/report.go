@@ -1,5 +1,6 @@
 // Package report renders the result of a check for people and for machines: Markdown for a
-// pull-request comment or a job summary, text for a terminal, JSON for the next stage.
+// pull-request comment or a job summary, a page of HTML for a browser, text for a terminal, JSON for
+// the next stage, JUnit XML for a test view.
 //
 // It decides nothing. Verdicts, exit code and reasons are shown as the result has them; no measured
 // number is compared with a limit here. It reads and writes only through the reader or writer that
@@ -56,6 +57,17 @@ var kinds = []struct {
 	{gate.Pass, word{symbol: "✅", text: "PASS"}},
 }
 
+// waivedWord is that of a fail that a waiver keeps from blocking.
+var waivedWord = word{symbol: "🟠", text: "WAIVED"}
+
+// excused reports whether a waiver keeps a fail from blocking.
+func excused(v gate.Verdict) bool {
+	return v.Verdict == gate.Fail && v.Waived != nil && !v.Waived.Beyond && !v.Blocks
+}
+
+// failed reports whether a verdict is a fail that counts as one.
+func failed(v gate.Verdict) bool { return v.Verdict == gate.Fail && !excused(v) }
+
 // rank returns the place of a verdict in kinds, or -1 for one that is none.
 func rank(k gate.Kind) int {
 	for i := range kinds {
@@ -73,13 +85,29 @@ func kindWord(k gate.Kind) word {
 	return word{symbol: "⚠️", text: "UNKNOWN"}
 }
 
+// wordOf returns the word of a verdict.
+func wordOf(v gate.Verdict) word {
+	if excused(v) {
+		return waivedWord
+	}
+	return kindWord(v.Verdict)
+}
+
+// order returns the place of a verdict in a report: what is waived comes before what passed.
+func order(v gate.Verdict) int {
+	if excused(v) {
+		return 2*rank(gate.Pass) - 1
+	}
+	return 2 * rank(v.Verdict)
+}
+
 // worstFirst returns the verdicts in the order of a report: by kind, blocking before not blocking,
 // then the largest change in the bad direction. A fail without a change comes first: it crashed, or
 // else rose from zero.
 func worstFirst(verdicts []gate.Verdict) []gate.Verdict {
 	out := slices.Clone(verdicts)
 	slices.SortStableFunc(out, func(a, b gate.Verdict) int {
-		if c := cmp.Compare(rank(a.Verdict), rank(b.Verdict)); c != 0 {
+		if c := cmp.Compare(order(a), order(b)); c != 0 {
 			return c
 		}
 		if a.Blocks != b.Blocks {
@@ -117,7 +145,7 @@ func badness(v gate.Verdict) float64 {
 }
 
 // counts says how many verdicts there are of each kind, worst first, leaving out the kinds with
-// none: "1 failed, 2 missing, 30 passed (4 new), 3 improved".
+// none: "1 failed, 1 waived, 2 missing, 30 passed (4 new), 3 improved".
 func counts(c gate.Counts) string {
 	var parts []string
 	add := func(n int, text string) {
@@ -147,21 +175,24 @@ func part(r gate.Result, escape func(string) string) string {
 	if r.Selected == nil {
 		return ""
 	}
-	names := make([]string, min(len(r.Selected.Suites), maxSuites))
-	for i := range names {
-		names[i] = escape(r.Selected.Suites[i])
+	asked, word := r.Selected.Suites, "suite"
+	if len(r.Selected.IDs) > 0 {
+		asked, word = r.Selected.IDs, "budget"
 	}
-	if n := len(r.Selected.Suites) - len(names); n > 0 {
+	names := make([]string, min(len(asked), maxSuites))
+	for i := range names {
+		names[i] = escape(asked[i])
+	}
+	if n := len(asked) - len(names); n > 0 {
 		names = append(names, fmt.Sprintf("%d more", n))
 	}
-	word := "suite"
-	if len(r.Selected.Suites) != 1 {
-		word = "suites"
+	if len(asked) != 1 {
+		word += "s"
 	}
 	return fmt.Sprintf("%s %s: %d of %d budgets judged", word, strings.Join(names, ", "), r.Selected.Judged, r.Selected.Budgets)
 }
 
-// maxSuites is how many suites are named.
+// maxSuites is how many suites, or budgets, are named.
 const maxSuites = 6
 
 // compared reports whether the result rests on a base at all.

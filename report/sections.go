@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,6 +9,9 @@ import (
 
 	"github.com/perfgate/perfgate/internal/gate"
 )
+
+// unjudged reports whether a verdict proves nothing.
+func unjudged(v gate.Verdict) bool { return v.Verdict != gate.Fail && v.Verdict != gate.Pass }
 
 // unjudgedTable shows what is missing or inconclusive. Verdicts that share reason and advice share
 // a row: without a base, every relative budget says the same.
@@ -24,7 +28,7 @@ func unjudgedTable(verdicts []gate.Verdict) section {
 	var groups []*group
 	index := map[[3]string]*group{}
 	for _, v := range verdicts {
-		if v.Verdict == gate.Fail || v.Verdict == gate.Pass {
+		if !unjudged(v) {
 			continue
 		}
 		key := [3]string{status(v), prose(v.Reason), advice(v)}
@@ -49,9 +53,29 @@ func unjudgedTable(verdicts []gate.Verdict) section {
 	return s
 }
 
+// betterTable shows what is proved better.
+func betterTable(verdicts []gate.Verdict) section {
+	s := section{
+		head: "\n### What got better\n\n| Benchmark | Base → head | Change | How sure |\n| :-- | :-- | --: | :-- |\n",
+		most: maxRows,
+		more: moreRows,
+	}
+	for _, v := range better(verdicts) {
+		s.rows = append(s.rows, row(lines(code(v.Benchmark), code(v.Unit)), centresCell(v), bold(change(v)), lines(prose(v.Reason), small(evidence(v)))))
+	}
+	return s
+}
+
+// better returns the verdicts whose change is proved better than none, the largest first.
+func better(verdicts []gate.Verdict) []gate.Verdict {
+	out := slices.DeleteFunc(slices.Clone(verdicts), func(v gate.Verdict) bool { return !v.Improved || v.Verdict != gate.Pass })
+	slices.SortStableFunc(out, func(a, b gate.Verdict) int { return cmp.Compare(badness(a), badness(b)) })
+	return out
+}
+
 // status is a verdict by symbol and word, with its notes.
 func status(v gate.Verdict) string {
-	w := verdictWord(v)
+	w := wordOf(v)
 	return lines(w.symbol+"\u00a0"+w.text, small(verdictNotes(v)))
 }
 

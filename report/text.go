@@ -29,7 +29,7 @@ func Text(w io.Writer, r gate.Result) error {
 	verdicts := worstFirst(r.Verdicts)
 	name := textName(verdicts)
 	var rows [][]string
-	left := map[gate.Kind]int{}
+	left := map[string]int{} // by word
 	grouped := len(verdicts) > maxPassRows
 	for i, v := range verdicts {
 		if v.Verdict == gate.Pass && grouped {
@@ -37,7 +37,7 @@ func Text(w io.Writer, r gate.Result) error {
 			break // passes come last
 		}
 		if len(rows) == maxTextRows {
-			left[v.Verdict]++
+			left[wordOf(v).text]++
 			continue
 		}
 		rows = append(rows, textRow(v, name(v)))
@@ -58,14 +58,17 @@ func Text(w io.Writer, r gate.Result) error {
 			if a := advice(v); a != "" {
 				fmt.Fprintf(&b, "    next: %s\n", plainASCII(a))
 			}
+			if c := reproduceOne(r, v); c != "" && failed(v) {
+				fmt.Fprintf(&b, "    repeat: %s\n", c)
+			}
 		}
 		for _, warning := range v.Warnings {
 			fmt.Fprintf(&b, "    warning: %s\n", ascii(warning, maxText))
 		}
 	}
-	for _, k := range kinds {
-		if left[k.kind] > 0 {
-			fmt.Fprintf(&b, "%-4s  %d more, not listed\n", k.text, left[k.kind])
+	for _, w := range []word{kindWord(gate.Fail), kindWord(gate.Missing), kindWord(gate.Inconclusive), waivedWord, kindWord(gate.Pass)} {
+		if left[w.text] > 0 {
+			fmt.Fprintf(&b, "%-4s  %d more, not listed\n", w.text, left[w.text])
 		}
 	}
 	for _, line := range textLaws(verdicts) {
@@ -99,7 +102,7 @@ func textReservations(r gate.Result) string {
 
 // passRows returns one row for each budget among verdicts that all passed, worst first: that of its
 // worst, and how many more there are. What does not fit into most rows is counted in left.
-func passRows(verdicts []gate.Verdict, name func(gate.Verdict) string, most int, left map[gate.Kind]int) [][]string {
+func passRows(verdicts []gate.Verdict, name func(gate.Verdict) string, most int, left map[string]int) [][]string {
 	var firsts []gate.Verdict
 	more := map[string]int{}
 	for _, v := range verdicts {
@@ -110,7 +113,7 @@ func passRows(verdicts []gate.Verdict, name func(gate.Verdict) string, most int,
 			more[v.ID] = 0
 			firsts = append(firsts, v)
 		default:
-			left[v.Verdict]++
+			left[wordOf(v).text]++
 		}
 	}
 	var rows [][]string
@@ -148,7 +151,7 @@ func textName(verdicts []gate.Verdict) func(gate.Verdict) string {
 }
 
 func textRow(v gate.Verdict, name string) []string {
-	verdict := verdictWord(v).text
+	verdict := wordOf(v).text
 	if notes := verdictNotes(v); notes != "" {
 		verdict += " (" + notes + ")"
 	}

@@ -11,22 +11,6 @@ import (
 	"github.com/perfgate/perfgate/internal/gate"
 )
 
-// waived reports whether a verdict is a fail within the ceiling of its waiver.
-func waived(v gate.Verdict) bool {
-	return v.Verdict == gate.Fail && v.Waived != nil && !v.Waived.Beyond
-}
-
-// broken reports whether a verdict is a fail that nothing excuses.
-func broken(v gate.Verdict) bool { return v.Verdict == gate.Fail && !waived(v) }
-
-// verdictWord is the word for a verdict: that of its kind, but for what is waived.
-func verdictWord(v gate.Verdict) word {
-	if waived(v) {
-		return word{symbol: "🟠", text: "WAIVED"}
-	}
-	return kindWord(v.Verdict)
-}
-
 // outcomeText is the outcome in words. One that is green says what it is not: "PASS (1 waived, 2 not judged)".
 func outcomeText(r gate.Result) string {
 	text := outcome(r).text

@@ -74,7 +74,7 @@ func TestReadRefusesFalseWaivers(t *testing.T) {
 		for i := range r.Verdicts {
 			if v := &r.Verdicts[i]; v.Waived != nil && v.Verdict == gate.Fail && v.Waived.Beyond {
 				beyond = v
-			} else if waived(*v) {
+			} else if excused(*v) {
 				within = v
 			}
 		}

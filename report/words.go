@@ -123,7 +123,7 @@ func verdictNotes(v gate.Verdict) string {
 		notes = append(notes, "improved")
 	}
 	switch {
-	case waived(v):
+	case excused(v):
 	case v.Verdict != gate.Pass && !v.Blocks && v.Waived != nil:
 		notes = append(notes, "within its waiver")
 	case v.Verdict != gate.Pass && !v.Blocks:
@@ -134,40 +134,72 @@ func verdictNotes(v gate.Verdict) string {
 	return strings.Join(notes, ", ")
 }
 
-// What a command line shows as it is, with no quoting and no way to be read as a flag.
+// What a command line shows as it is, with no quoting and no way to be read as a flag. Budget files allow
+// no other names of suites and ids of budgets.
 var (
 	safePath  = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./+-]{0,199}$`)
 	safeSuite = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,99}$`)
+	safeID    = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,99}$`)
 	safeHash  = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 )
 
-// maxCommandSuites is how many suites a command line names; a longer one judges all.
+// maxCommandSuites is how many suites or budgets a command line names; a longer one judges all.
 const maxCommandSuites = 20
 
 // reproduce returns the command that repeats the check on a developer's machine. A part that cannot
 // be shown safely is left out.
 func reproduce(r gate.Result) string {
-	command := "perfgate check"
-	if dir := budgetDir(r.Verdicts); dir != "" {
-		command += " --budgets " + dir
+	part := ""
+	if s := r.Selected; s != nil {
+		part = flags("--suite", s.Suites, safeSuite) + flags("--budget", s.IDs, safeID)
 	}
-	if r.Selected != nil && len(r.Selected.Suites) <= maxCommandSuites {
-		for _, name := range r.Selected.Suites {
-			if safeSuite.MatchString(name) {
-				command += " --suite " + name
-			}
+	return "perfgate check" + budgetsOf(r) + part + baseOf(r)
+}
+
+// reproduceOne returns the command that repeats the check of one verdict's budget alone, or "" where its
+// id cannot be shown safely.
+func reproduceOne(r gate.Result, v gate.Verdict) string {
+	part := flags("--budget", []string{v.ID}, safeID)
+	if part == "" {
+		return ""
+	}
+	return "perfgate check" + budgetsOf(r) + part + baseOf(r)
+}
+
+// flags returns a flag for each name that may be shown, where these are not too many.
+func flags(flag string, names []string, safe *regexp.Regexp) string {
+	out := ""
+	if len(names) > maxCommandSuites {
+		return out
+	}
+	for _, name := range names {
+		if safe.MatchString(name) {
+			out += " " + flag + " " + name
 		}
 	}
+	return out
+}
+
+// budgetsOf returns the flag that names the budgets of a result.
+func budgetsOf(r gate.Result) string {
+	if dir := budgetDir(r.Verdicts); dir != "" {
+		return " --budgets " + dir
+	}
+	return ""
+}
+
+// baseOf returns the flag that names the base of a result.
+func baseOf(r gate.Result) string {
 	base := r.Compared.Base
 	commit := strings.TrimSuffix(base.Commit, "+dirty")
 	switch {
 	case base.Kind == "none", base.Kind == "recorded":
 	case safeHash.MatchString(commit):
-		command += " --base " + commit
+		return " --base " + commit
 	case safePath.MatchString(base.Ref):
-		command += " --base " + base.Ref
+		return " --base " + base.Ref
 	}
-	return command
+	return ""
 }
 
 // budgetDir returns the directory of the budget files, which stands in each verdict.

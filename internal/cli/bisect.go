@@ -59,7 +59,7 @@ func (d *diagnoser) bisect(ctx context.Context, w *world, out *gate.Diagnosis) e
 		k.show.line("of %d verdicts the worst is searched for: %s on %s", n, v.ID, report.ASCII(v.Benchmark, 80))
 	}
 	i := slices.IndexFunc(k.budgets.Budgets, func(b budget.Budget) bool { return b.ID == v.ID && (b.Scales != nil || b.Match.Match(v.Benchmark)) })
-	k.budgets.Budgets = []budget.Budget{only(k.budgets.Budgets[i], v)}
+	k.budgets.Budgets = []budget.Budget{onBenchmark(k.budgets.Budgets[i], v)}
 	found.ID, found.Benchmark, found.Package, found.Unit, found.TidyUnit = v.ID, v.Benchmark, v.Package, v.Unit, v.TidyUnit
 	for _, l := range v.Limits {
 		found.Limits = append(found.Limits, l.Kind+" "+l.Text)

@@ -38,8 +38,9 @@ func checkCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "base", Usage: "compare with git `REF`, with a FILE of benchmark text, with baseline:NAME or with the highest baseline, whatever the budgets say"},
 			storeFlag(),
 			suiteFlag(),
+			budgetFlag(),
 			quickFlag(),
-			&cli.StringFlag{Name: "out", Value: outDir, Usage: "`DIR` for " + strings.Join([]string{baseFile, headFile, resultFile, reportFile}, ", ")},
+			&cli.StringFlag{Name: "out", Value: outDir, Usage: "`DIR` for " + strings.Join([]string{baseFile, headFile, resultFile, reportFile, pageFile}, ", ")},
 			allowNoBaseFlag(),
 			checkProfileFlag(),
 			shardFlag(),
@@ -50,7 +51,7 @@ func checkCommand(s Streams) *cli.Command {
 			if err != nil {
 				return err
 			}
-			if k.budgets, k.suites, err = readSet(c); err != nil {
+			if k.budgets, k.suites, k.only, err = readPart(c); err != nil {
 				return err
 			}
 			k.base, k.allowNoBase, k.profiles = c.String("base"), c.Bool("allow-no-base"), c.Bool("profile")
@@ -82,6 +83,7 @@ type checker struct {
 	session               measure.Session
 	budgets               budget.Set
 	suites                []budget.Suite // of the budgets, those asked for; none is all benchmarks
+	only                  only           // the budgets asked for, which then are all that there are
 	found                 *measure.Found
 	store                 string      // of baselines, as the flag has it
 	shard                 gate.Shard  // the part that is measured; zero is all
@@ -100,6 +102,7 @@ func (k *checker) input(base, head *sample.Set, noBase string, allow bool) gate.
 	if k.shard.Of > 0 {
 		in = gate.Restrict(in, k.part)
 	}
+	in.IDs, in.Declared = k.only.ids, k.only.declared
 	return in
 }
 
@@ -478,7 +481,7 @@ func (k *checker) runs(function string) bool {
 }
 
 // narrow returns the patterns by which the functions run where suites are asked for: their selectors and
-// those of growth, which is judged of all its sizes or not at all.
+// those of growth, which is judged of all its sizes or not at all. Where budgets are, it is by theirs.
 func (k *checker) narrow(functions []string) map[string]string {
 	out := map[string]string{}
 	for _, f := range functions {
@@ -489,7 +492,7 @@ func (k *checker) narrow(functions []string) map[string]string {
 			}
 		}
 		for _, b := range k.budgets.Budgets {
-			if b.Scales != nil && slices.ContainsFunc(k.suites, func(s budget.Suite) bool { return s.Meets(b.Match) }) {
+			if len(k.only.ids) > 0 || b.Scales != nil && slices.ContainsFunc(k.suites, func(s budget.Suite) bool { return s.Meets(b.Match) }) {
 				selectors = append(selectors, b.Match)
 			}
 		}
@@ -640,7 +643,7 @@ func (k *checker) judge(t texts, examine func(*gate.Result) (bottleneck.Report, 
 	}
 	// Last of the files: whoever finds a result finds all that belongs to it.
 	err = deliver(k.s, result, filepath.Join(k.out, resultFile))
-	k.show.line("wrote %s, %s, %s and %s to %s", baseFile, headFile, reportFile, resultFile, k.out)
+	k.show.line("wrote %s, %s, %s, %s and %s to %s", baseFile, headFile, reportFile, pageFile, resultFile, k.out)
 	_ = report.FindingsText(k.s.Out, seen)
 	return err
 }

@@ -133,6 +133,8 @@ func newDiagnoser(c *cli.Context, s Streams) (*diagnoser, error) {
 	if d.k.budgets, err = readBudgets(d.k.budgetsDir); err != nil {
 		return nil, err
 	}
+	// A waiver does not move a regression, and a rename is of these two versions alone.
+	d.k.budgets.Waivers, d.k.budgets.Renames = nil, nil
 	if d.name != "" {
 		d.k.budgets, err = named(d.k.budgets, d.name, c.Bool("bisect"))
 		return d, err
@@ -211,15 +213,15 @@ func those(set budget.Set, failed []gate.Verdict) budget.Set {
 	for _, v := range failed {
 		i := slices.IndexFunc(set.Budgets, func(b budget.Budget) bool { return b.ID == v.ID })
 		if i >= 0 {
-			out = append(out, only(set.Budgets[i], v))
+			out = append(out, onBenchmark(set.Budgets[i], v))
 		}
 	}
 	set.Budgets = slices.CompactFunc(out, func(a, b budget.Budget) bool { return a.ID == b.ID && a.Match.Text == b.Match.Text })
 	return set
 }
 
-// only returns the budget on the benchmark of the verdict alone.
-func only(b budget.Budget, v gate.Verdict) budget.Budget {
+// onBenchmark returns the budget on the benchmark of the verdict alone.
+func onBenchmark(b budget.Budget, v gate.Verdict) budget.Budget {
 	if sel, err := budget.ParseSelector(v.Benchmark); err == nil && b.Scales == nil && b.Match.Match(v.Benchmark) {
 		b.Match = sel
 	}

@@ -206,6 +206,7 @@ const (
 	headFile   = "samples-head.txt"
 	resultFile = "result.json"
 	reportFile = "report.md"
+	pageFile   = "report.html"
 	// the record of the base that was measured anew
 	storedFile = "samples-baseline.txt"
 	// with check --profile, of what failed
@@ -218,7 +219,7 @@ func prepareOut(dir string) error {
 	if err := makeOut(dir); err != nil {
 		return err
 	}
-	for _, name := range []string{baseFile, headFile, resultFile, reportFile, profileFile, storedFile} {
+	for _, name := range []string{baseFile, headFile, resultFile, reportFile, pageFile, profileFile, storedFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return misuse("clear the output directory: %w", err)
 		}
@@ -244,6 +245,11 @@ func makeOut(dir string) error {
 	return nil
 }
 
+// formats are what a result is rendered in. The last is that of the samples beside it.
+var formats = []string{"markdown", "html", "text", "json", "junit", benchFormat}
+
+const benchFormat = "bench"
+
 // render returns a result in a format.
 func render(r gate.Result, format string) ([]byte, error) {
 	var b bytes.Buffer
@@ -255,8 +261,11 @@ func render(r gate.Result, format string) ([]byte, error) {
 		err = report.Markdown(&b, r, maxMarkdown)
 	case "text":
 		err = report.Text(&b, r)
+	case "html":
+		err = report.HTML(&b, r)
+	case "junit":
+		err = report.JUnit(&b, r)
 	default:
-		formats := []string{"markdown", "json", "text"}
 		return nil, misuse("unknown format %q%s; the formats are %s", format, didYouMean(format, formats), strings.Join(formats, ", "))
 	}
 	return b.Bytes(), err

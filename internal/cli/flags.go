@@ -38,6 +38,36 @@ func suiteFlag() cli.Flag {
 	return &cli.StringSliceFlag{Name: suiteFlagName, Usage: "only the benchmarks of the suite `NAME` of the budget files; may be given more than once"}
 }
 
+const budgetFlagName = "budget"
+
+func budgetFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: budgetFlagName, Usage: "only the budget of this `ID`; may be given more than once"}
+}
+
+// only is the part of the budgets that was asked for by ids; the zero value is all.
+type only struct {
+	ids      []string
+	declared int // budgets there are
+}
+
+// readPart reads the budgets as readSet does, and leaves of them those that --budget names.
+func readPart(c *cli.Context) (budget.Set, []budget.Suite, only, error) {
+	set, suites, err := readSet(c)
+	asked := c.StringSlice(budgetFlagName)
+	if err != nil || len(asked) == 0 {
+		return set, suites, only{}, err
+	}
+	if len(suites) > 0 {
+		return set, nil, only{}, misuse("--budget and --suite each name a part of the budgets: give one of them")
+	}
+	o := only{declared: len(set.Budgets)}
+	set, o.ids, err = gate.Only(set, asked)
+	if err != nil {
+		return set, nil, o, exitError{gate.ExitMisuse, err}
+	}
+	return set, nil, o, nil
+}
+
 func quickFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "quick", Usage: "take the fewest samples that may be judged; they are marked so, and no baseline"}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -26,6 +27,7 @@ func judgeCommand(s Streams) *cli.Command {
 		Flags: []cli.Flag{
 			budgetsFlag(),
 			suiteFlag(),
+			budgetFlag(),
 			&cli.StringFlag{Name: "base", Usage: "`FILE` of benchmark text of the version compared with"},
 			&cli.StringFlag{Name: "head", Usage: "`FILE` of benchmark text of the version judged (required, unless there are shards)"},
 			&cli.StringFlag{Name: "baseline", Usage: "`FILE` of the record of base, whose exact values head is compared with: " + storedFile + " of a check"},
@@ -45,7 +47,7 @@ func judgeCommand(s Streams) *cli.Command {
 			if err != nil {
 				return err
 			}
-			set, suites, err := readSet(c)
+			set, suites, part, err := readPart(c)
 			if err != nil {
 				return err
 			}
@@ -59,6 +61,7 @@ func judgeCommand(s Streams) *cli.Command {
 			}
 			in := judgeInput(set, suites, base, head, noBase, c.Bool("allow-no-base"))
 			in.Today = today
+			in.IDs, in.Declared = part.ids, part.declared
 			if name := c.String("baseline"); name != "" {
 				if in.Stored, err = streamSamples(name); err != nil {
 					return err
@@ -128,7 +131,7 @@ func reportCommand(s Streams) *cli.Command {
 		Usage: "render a result; ends with the result's exit code",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "result", Usage: "result `FILE` of check or judge (required)"},
-			&cli.StringFlag{Name: "format", Usage: "markdown, json or text", Value: "text"},
+			&cli.StringFlag{Name: "format", Usage: "`NAME`: " + strings.Join(formats[:len(formats)-1], ", ") + "; or " + benchFormat + ", the samples of both sides for benchstat", Value: "text"},
 			&cli.StringFlag{Name: "out", Usage: "write to `FILE` instead of stdout"},
 		},
 		Action: func(c *cli.Context) error {
@@ -136,7 +139,12 @@ func reportCommand(s Streams) *cli.Command {
 			if err != nil {
 				return err
 			}
-			data, err := render(r, c.String("format"))
+			var data []byte
+			if format := c.String("format"); format == benchFormat {
+				data, err = benchText(s, r, c.String("result"))
+			} else {
+				data, err = render(r, format)
+			}
 			if err != nil {
 				return err
 			}

@@ -355,6 +355,13 @@ func (k *checker) writeReport(r gate.Result, seen bottleneck.Report) error {
 	if err := writeFile(filepath.Join(k.out, reportFile), b.Bytes()); err != nil {
 		return err
 	}
+	b.Reset()
+	if err := report.HTMLProfiled(&b, r, seen); err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(k.out, pageFile), b.Bytes()); err != nil {
+		return err
+	}
 	if len(seen.Benchmarks)+len(seen.Problems) == 0 {
 		return nil
 	}

@@ -48,6 +48,10 @@ type Input struct {
 	// Part says that the input is that of one shard, by Restrict: a suite of which it judges nothing is
 	// no mistake then.
 	Part bool
+	// IDs are the ids to which Budgets was cut down by Only, and Declared is how many budgets there were
+	// before. None is no restriction.
+	IDs      []string
+	Declared int
 	// AllowNoBase keeps what could not be compared for want of a base from blocking. It does not
 	// excuse a benchmark that head lacks.
 	AllowNoBase bool
@@ -165,7 +169,7 @@ func (j *judge) uncovered(cases []*testcase) {
 		}
 	}
 	covers := "covers"
-	if len(j.in.Suites) > 0 {
+	if j.inPart() {
 		covers = "judged here covers"
 	}
 	for _, f := range j.in.Head.Failures {

@@ -47,9 +47,10 @@ type Result struct {
 	Verdicts []Verdict     `json:"verdicts"`
 }
 
-// A Selected is the part of the budgets that was asked for by names of suites.
+// A Selected is the part of the budgets that was asked for, by names of suites or by ids of budgets.
 type Selected struct {
 	Suites  []string `json:"suites"`
+	IDs     []string `json:"ids,omitempty"`
 	Judged  int      `json:"judged"`  // budgets with at least one verdict
 	Budgets int      `json:"budgets"` // all that there are
 }

@@ -229,10 +229,10 @@ func (j *judge) checkSelectors(s budget.Suite) {
 
 // selected checks the suites that are asked for, and says how many budgets the testcases are of.
 func (j *judge) selected(cases []*testcase) *Selected {
-	if len(j.in.Suites) == 0 {
+	if !j.inPart() {
 		return nil
 	}
-	sel := &Selected{Budgets: len(j.in.Budgets.Budgets)}
+	sel := &Selected{IDs: j.in.IDs, Budgets: max(j.in.Declared, len(j.in.Budgets.Budgets))}
 	for _, s := range j.in.Suites {
 		sel.Suites = append(sel.Suites, s.Name)
 		before := len(j.errs)

@@ -130,7 +130,7 @@ func (j *judge) checkWaivers(cases []*testcase) {
 		w := &j.in.Budgets.Waivers[i]
 		if len(j.everywhere(w.Match)) == 0 {
 			// In a part of the benchmarks, or after a run that broke off, nobody knows what there is.
-			if len(j.in.Suites) == 0 && !j.hides(w.Match.Name) {
+			if !j.inPart() && !j.hides(w.Match.Name) {
 				j.errs = append(j.errs, j.matchesNothing(w.Match, w.MatchPos, "waiver of "+w.UnitText))
 			}
 			continue
@@ -154,7 +154,7 @@ func (j *judge) checkWaivers(cases []*testcase) {
 				j.errs = append(j.errs, budget.Problem{Pos: w.Ceiling.Pos, Text: text, Help: "write a ceiling that can be reached"})
 			}
 		}
-		if !covered && len(j.in.Suites) == 0 && !j.hides(w.Match.Name) {
+		if !covered && !j.inPart() && !j.hides(w.Match.Name) {
 			j.errs = append(j.errs, budget.Problem{
 				Pos:  w.MatchPos,
 				Text: fmt.Sprintf("no budget limits %s of what %s matches, so that there is nothing to waive", w.UnitText, w.Match.Text),
