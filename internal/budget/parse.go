@@ -151,6 +151,9 @@ func (p *parser) file(s Source) {
 		dm := p.mapping(d, "defaults", defaultKeys)
 		if v := dm["against"]; v != nil {
 			p.agree(v, "against", &p.set.Against, &p.set.AgainstPos)
+			if _, _, err := LastReleases(v.Value); err != nil {
+				p.bad(v, "write last-5-releases", "against %q does not say how many releases, from %d to %d", v.Value, minReleases, maxReleases)
+			}
 		}
 		policy = Policy(p.word(dm["on_inconclusive"], "on_inconclusive", string(Block), "block", "warn"))
 	}
