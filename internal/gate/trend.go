@@ -125,6 +125,24 @@ type TrendLimit struct {
 	Value float64 `json:"value"` // a fraction, or a value in the unit
 }
 
+// Span returns the first and the last point of the series that can be compared, which of values that
+// differ between machines are of the last one's environment, and the relative change between them; nil
+// where there is only one point, or the first is zero.
+func (t Trend) Span(s Series) (first, last TrendPoint, change *float64) {
+	last = s.Points[len(s.Points)-1]
+	first = last
+	for _, p := range s.Points {
+		if s.Everywhere || t.Releases[p.Release].Environment == t.Releases[last.Release].Environment {
+			first = p
+			break
+		}
+	}
+	if first.Release != last.Release && first.Value != 0 {
+		change = ref(last.Value/first.Value - 1)
+	}
+	return first, last, change
+}
+
 // A Growth is the law of one scales budget.
 type Growth struct {
 	ID        string  `json:"id"`
