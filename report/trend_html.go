@@ -171,7 +171,11 @@ func newSeriesView(t gate.Trend, s gate.Series, i int, rest string, rows int) se
 	name := func(s string) string { return clean(s, maxName) }
 	first, last, change := t.Span(s)
 	v := seriesView{Index: i, Name: name(rest), Unit: name(s.Unit), Last: value(last.Value, s.Unit), Limits: clean(strings.Join(limitTexts(s), ", "), maxText)}
-	if change != nil {
+	switch {
+	case change == nil:
+	case *change == 0:
+		v.Since = "as in " + name(t.Releases[first.Release].Name)
+	default:
 		v.Since = fmt.Sprintf("%s since %s", percent(*change), name(t.Releases[first.Release].Name))
 	}
 	if n := len(s.Changes); n > 0 {

@@ -2,7 +2,7 @@
 (() => {
 	const root = document.documentElement;
 	const data = JSON.parse(document.getElementById("data").textContent);
-	const wide = 190, printed = 300; // height of a chart in pixels; charts that are drawn for printing at most
+	const tall = 210, printed = 300; // height of a chart in pixels; charts that are drawn for printing at most
 	root.classList.add("js");
 
 	// Numbers as the rest of the page has them.
@@ -83,7 +83,7 @@
 		}
 		const real = v.concat(l, h).filter((x) => x !== null);
 		let low = Math.min(...real), high = Math.max(...real);
-		const size = high - low || Math.abs(high) * 0.1 || 1, mid = (low + high) / 2;
+		const size = high - low || Math.abs(high) * (s.q ? 0.6 : 0.1) || 1, mid = (low + high) / 2;
 		for (const m of s.m || []) {
 			const at = m.k === "at_most" || m.k === "at_least" ? [m.v] : allowed(s, v, m).filter((x) => x !== null);
 			for (const x of at) if (Math.abs(x - mid) <= 2.5 * size) (low = Math.min(low, x)), (high = Math.max(high, x));
@@ -135,21 +135,27 @@
 			const r = data.r[i];
 			now.textContent = r.n + (r.t ? ", " + r.t : "") + ": " + write(v[i], 4) + (s.q ? "" : " (" + write(l[i], 4) + " to " + write(h[i], 4) + ")") + (data.e.length > 1 && !s.j ? ", " + data.e[r.e] : "");
 		};
-		const longest = Math.max(...data.r.map((r) => Math.min(r.n.length, 14)));
+		const longest = Math.max(7, ...data.r.map((r) => Math.min(r.n.length, 14)));
 		const plot = new uPlot({
-			width: box.clientWidth, height: wide, legend: { show: false }, series, bands, cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
+			width: box.clientWidth, height: tall, legend: { show: false }, series, bands, padding: [6, 26, 0, 0], cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
 			scales: { x: { time: false, range: [-0.4, n - 0.6] }, y: { range } },
 			axes: axes({
 				size: 34, splits: () => {
 					const fit = Math.max(1, Math.floor((box.clientWidth - 60) / (longest * 6.5 + 16))), every = Math.ceil(n / fit), at = [];
 					for (let i = n - 1; i >= 0; i -= every) at.unshift(i);
 					return at;
-				}, values: (u, at) => at.map((i) => (data.r[i] ? data.r[i].n.slice(0, 14) + (data.r[i].t ? "\n" + data.r[i].t : "") : "")),
+				}, values: (u, at) => at.map((i) => (data.r[i] ? data.r[i].n.slice(0, 14) + (data.r[i].t ? "\n" + data.r[i].t.slice(0, 7) : "") : "")),
 			}, { size: 62, space: 34, values: (u, at) => at.map((x) => write(x, 3, high)) }),
 			hooks: { draw: [over], setCursor: [shown] },
 		}, rows, box);
 		box.append(now);
 		return plot;
+	};
+
+	// apart leaves out of growing values those whose labels would lie on others, on a logarithmic axis.
+	const apart = (all, pixels) => {
+		const span = Math.log(all[all.length - 1] / all[0]) || 1, length = pixels > 30 ? 260 : 150;
+		return all.filter((x, i) => i === 0 || i === all.length - 1 || (((Math.log(x / all.apart) / span) * length >= pixels && (Math.log(all[all.length - 1] / x) / span) * length >= pixels)) ? ((all.apart = x), true) : false);
 	};
 
 	const growth = (box, g) => {
@@ -158,11 +164,12 @@
 		const stroke = colour("e0"), log = { distr: 3 }, law = (x) => g.f * Math.pow(x, g.x);
 		const ys = xs.map(law).concat([...at.values()]);
 		return new uPlot({
-			width: box.clientWidth, height: wide, legend: { show: false }, cursor: { show: false },
+			width: box.clientWidth, height: tall, legend: { show: false }, cursor: { show: false },
 			series: [{}, { stroke: colour("limit"), width: 1.4, dash: [6, 4], points: { show: false } }, { stroke, width: 0, points: { show: true, size: 7, fill: stroke, stroke }, paths: () => null }],
 			scales: { x: Object.assign({ time: false, range: [first / 1.15, last * 1.15] }, log), y: Object.assign({ range: [Math.min(...ys) / 1.25, Math.max(...ys) * 1.25] }, log) },
-			axes: axes({ size: 30, splits: () => [...at.keys()], filter: (u, s) => s, values: (u, at) => at.map((x) => (x === null ? "" : g.w + "=" + digits(x, 3))) },
-				{ size: 62, splits: () => [...at.values()], filter: (u, s) => s, values: (u, at) => at.map((x) => (x === null ? "" : write(x))) }),
+			padding: [6, 26, 0, 0],
+			axes: axes({ size: 30, splits: () => apart([...at.keys()], 40), filter: (u, s) => s, values: (u, at) => at.map((x) => digits(x, 3)) },
+				{ size: 66, splits: () => apart([...at.values()].sort((a, b) => a - b), 20), filter: (u, s) => s, values: (u, at) => at.map((x) => write(x)) }),
 		}, [xs, xs.map(law), xs.map((x) => (at.has(x) ? at.get(x) : null))], box);
 	};
 
@@ -192,13 +199,15 @@
 		root.classList.remove("print");
 		again();
 	});
-	let wait, width = innerWidth;
-	addEventListener("resize", () => {
-		if (innerWidth === width) return;
-		width = innerWidth;
-		clearTimeout(wait);
-		wait = setTimeout(again, 150);
-	});
+	let width = root.clientWidth, asked = false;
+	new ResizeObserver(() => {
+		if (root.clientWidth === width || asked) return;
+		asked = true;
+		requestAnimationFrame(() => {
+			(asked = false), (width = root.clientWidth);
+			again();
+		});
+	}).observe(root);
 
 	// A table that is opened has all releases.
 	document.addEventListener("toggle", (e) => {
