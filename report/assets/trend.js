@@ -88,6 +88,7 @@
 			const at = m.k === "at_most" || m.k === "at_least" ? [m.v] : allowed(s, v, m).filter((x) => x !== null);
 			for (const x of at) if (Math.abs(x - mid) <= 2.5 * size) (low = Math.min(low, x)), (high = Math.max(high, x));
 		}
+		const counts = s.q && s.k === 0 && real.every(Number.isInteger) && high < 1e15;
 		const pad = (high - low || size) * 0.12;
 		const range = [low >= 0 ? Math.max(0, low - pad) : low - pad, high + pad * 1.6];
 		const over = (u) => {
@@ -112,6 +113,8 @@
 				c.stroke();
 			}
 			c.setLineDash([]);
+			c.textAlign = "left";
+			c.textBaseline = "alphabetic";
 			c.font = 600 + " " + 11 * dpr + "px system-ui, sans-serif";
 			let end = -1e9;
 			(s.c || []).forEach(([i, text], k) => {
@@ -145,7 +148,7 @@
 					for (let i = n - 1; i >= 0; i -= every) at.unshift(i);
 					return at;
 				}, values: (u, at) => at.map((i) => (data.r[i] ? data.r[i].n.slice(0, 14) + (data.r[i].t ? "\n" + data.r[i].t.slice(0, 7) : "") : "")),
-			}, { size: 62, space: 34, values: (u, at) => at.map((x) => write(x, 3, high)) }),
+			}, Object.assign({ size: 62, space: 34, values: (u, at) => at.map((x) => write(x, 3, high)) }, counts ? { incrs: [1, 2, 5].flatMap((d) => [...Array(15).keys()].map((e) => d * Math.pow(10, e))).sort((a, b) => a - b) } : {})),
 			hooks: { draw: [over], setCursor: [shown] },
 		}, rows, box);
 		box.append(now);
