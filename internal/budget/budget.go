@@ -16,8 +16,8 @@ type Set struct {
 	// same in every file; Pos of the first file that states it is SuitePos.
 	Suite    string
 	SuitePos Pos
-	// Against says what head is compared with: "release" (the default), "merge-base", or a git ref
-	// or file. It is the same in every file.
+	// Against says what head is compared with: "release" (the default), "merge-base", what LastReleases
+	// reads, or a git ref or file. It is the same in every file.
 	Against    string
 	AgainstPos Pos
 	Budgets    []Budget

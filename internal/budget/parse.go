@@ -196,6 +196,9 @@ func (p *parser) budgets(root *yaml.Node, m map[string]*yaml.Node) {
 		dm := p.mapping(d, "defaults", defaultKeys)
 		if v := dm["against"]; v != nil {
 			p.agree(v, "against", &p.set.Against, &p.set.AgainstPos)
+			if _, _, err := LastReleases(v.Value); err != nil {
+				p.bad(v, "write last-5-releases", "against %q does not say how many releases, from %d to %d", v.Value, minReleases, maxReleases)
+			}
 		}
 		policy = p.policies(dm, policy)
 	}

@@ -483,13 +483,18 @@ func (k *checker) fromStore(ctx context.Context, w *world, name string) (baseSou
 	case err != nil:
 		return baseSource{}, interruptedOr(ctx, storeError(err))
 	}
+	return k.fromRecord(ctx, w, store, record, text, "the baseline in "+store.String())
+}
+
+// fromRecord returns the base that a record is, with why it was chosen.
+func (k *checker) fromRecord(ctx context.Context, w *world, store baseline.Store, record baseline.Record, text []byte, why string) (baseSource, error) {
 	missing := "it names no commit"
 	if commit := record.Clean(); commit != "" {
 		v, err := w.repo.FindBase(ctx, w.head, commit, "")
 		var unknown measure.ErrNoBase
 		switch {
 		case err == nil:
-			v.Ref, v.Why = record.Name, "the baseline in "+store.String()
+			v.Ref, v.Why = record.Name, why
 			k.stored, k.storedText = record.Samples, text
 			return baseSource{version: &v}, nil
 		case !errors.As(err, &unknown):
@@ -510,11 +515,7 @@ func (k *checker) pick(ctx context.Context, w *world, store baseline.Store, name
 		if err != nil {
 			return baseline.Record{}, nil, err
 		}
-		dir := ""
-		if w.repo.Root != "" && w.repo.Module != "." {
-			dir = filepath.ToSlash(w.repo.Module) + "/"
-		}
-		names = baseline.Versions(all, dir)
+		names = baseline.Versions(all, moduleDir(w.repo))
 	}
 	for _, n := range names {
 		text, err := store.Read(ctx, n)
@@ -525,11 +526,24 @@ func (k *checker) pick(ctx context.Context, w *world, store baseline.Store, name
 		if err != nil {
 			return baseline.Record{}, nil, err
 		}
-		if name == "" && r.Commit != "" && r.Commit == w.head.Commit && !w.head.Dirty {
+		if name == "" && isHead(w, r) {
 			k.show.line("the baseline %s is head itself: comparing with the one before", n)
 			continue
 		}
 		return r, text, nil
 	}
 	return baseline.Record{}, nil, baseline.NotFound{Name: "of an earlier release", In: store.String()}
+}
+
+// isHead reports whether a record is of head itself.
+func isHead(w *world, r baseline.Record) bool {
+	return r.Commit != "" && r.Commit == w.head.Commit && !w.head.Dirty
+}
+
+// moduleDir is what stands before the versions of the module in the names of its records and tags.
+func moduleDir(repo *measure.Repo) string {
+	if repo.Root == "" || repo.Module == "." {
+		return ""
+	}
+	return filepath.ToSlash(repo.Module) + "/"
 }

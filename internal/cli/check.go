@@ -35,7 +35,7 @@ func checkCommand(s Streams) *cli.Command {
 		Usage: "measure base and head, judge them against the budgets, report",
 		Flags: append([]cli.Flag{
 			budgetsFlag(),
-			&cli.StringFlag{Name: "base", Usage: "compare with git `REF`, with a FILE of benchmark text, with baseline:NAME or with the highest baseline, whatever the budgets say"},
+			&cli.StringFlag{Name: "base", Usage: "compare with git `REF`, with a FILE of benchmark text, with baseline:NAME or the highest baseline, or with the oldest of last-N-releases, whatever the budgets say"},
 			storeFlag(),
 			suiteFlag(),
 			budgetFlag(),
@@ -226,6 +226,11 @@ func (k *checker) findBase(ctx context.Context, w *world) (baseSource, error) {
 	}
 	if name, ok := baselineNamed(against); ok {
 		return k.fromStore(ctx, w, name)
+	}
+	if n, ok, err := budget.LastReleases(against); err != nil {
+		return baseSource{}, misuse("--base %w", err) // of budget files it is known before
+	} else if ok {
+		return k.fromLast(ctx, w, n)
 	}
 	if against != "release" && against != "merge-base" {
 		if info, err := os.Stat(against); err == nil && info.Mode().IsRegular() {
