@@ -35,12 +35,12 @@ func (d Draft) Bytes() []byte {
 	w.comment("", d.Comment)
 	w.line("version: 1")
 	if d.Suite != "" {
-		w.line("suite: " + scalar(d.Suite))
+		w.line("suite: " + Scalar(d.Suite))
 	}
 	if d.Against != "" {
 		w.line("defaults:")
 		w.comment("  ", d.AgainstComment)
-		w.line("  against: " + scalar(d.Against))
+		w.line("  against: " + Scalar(d.Against))
 	}
 	w.line("budgets:")
 	for i, s := range d.Sections {
@@ -91,11 +91,11 @@ func (w *writer) budget(b Budget) {
 			key(name, l.Text) // as people write a number
 			return
 		}
-		key(name, scalar(l.Text))
+		key(name, Scalar(l.Text))
 	}
-	key("id", scalar(b.ID))
-	key("match", scalar(b.Match.Text))
-	key("unit", scalar(b.UnitText))
+	key("id", Scalar(b.ID))
+	key("match", Scalar(b.Match.Text))
+	key("unit", Scalar(b.UnitText))
 	if b.Better != Unknown {
 		key("better", b.Better.String())
 	}
@@ -108,13 +108,13 @@ func (w *writer) budget(b Budget) {
 	limit("at_least", b.AtLeast)
 	limit("ignore_below", b.IgnoreBelow)
 	if s := b.Scales; s != nil {
-		key("scales", fmt.Sprintf("{with: %s, exponent_at_most: %v}", scalar(s.With), s.ExponentAtMost))
+		key("scales", fmt.Sprintf("{with: %s, exponent_at_most: %v}", Scalar(s.With), s.ExponentAtMost))
 	}
 	if b.OnInconclusive == Warn {
 		key("on_inconclusive", string(b.OnInconclusive))
 	}
 	if b.Why != "" {
-		key("why", scalar(b.Why))
+		key("why", Scalar(b.Why))
 	}
 }
 
@@ -124,8 +124,9 @@ var bare = regexp.MustCompile(`^[A-Za-z0-9./][A-Za-z0-9_./=%+, ()-]*[A-Za-z0-9_.
 // otherwise are words that some readers of YAML take for something else than text.
 var otherwise = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
-// scalar returns a text as one value of YAML, between quotes where it could be read otherwise.
-func scalar(s string) string {
+// Scalar returns a text as one value of YAML, between quotes where a reader could
+// take it for something else.
+func Scalar(s string) string {
 	_, err := strconv.ParseFloat(s, 64)
 	number := err == nil || strings.HasPrefix(s, ".") && s != "." && !strings.HasPrefix(s, "./")
 	if bare.MatchString(s) && !number && !slices.Contains(otherwise, strings.ToLower(s)) {

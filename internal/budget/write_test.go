@@ -36,7 +36,7 @@ func TestDraftIsReadBack(t *testing.T) {
 		text := strings.ReplaceAll(rapid.SampledFrom([]string{"A", "Size", "É"}).Draw(t, "function")+"/"+part.Draw(t, "part"), " ", "_")
 		sel, err := ParseSelector(text)
 		if err != nil {
-			t.Skip("no selector")
+			return // no selector
 		}
 		unit := strings.ReplaceAll(strings.TrimSpace(part.Draw(t, "unit")), " ", "-")
 		if unit == "" || strings.Contains(unit, "ns") || strings.HasPrefix(unit, "MB") || strings.Contains(unit, "µ") {
