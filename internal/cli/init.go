@@ -29,8 +29,10 @@ const (
 	// checkPairs is the default of perfgate check, for which budgets are proposed.
 	checkPairs = 40
 	// initPatience ends the measuring of one benchmark at the next look, so that a slow one does not hold
-	// up the rest: its limit is then the wider.
-	initPatience = 20 * time.Second
+	// up the rest: its limit is then the wider. Below the pairs of --quick it takes more, since on a loaded
+	// machine the runs of a quick one take long too.
+	initPatience      = 20 * time.Second
+	initQuickPatience = 90 * time.Second
 	// widenings bounds how often budgets are proved anew with wider limits.
 	widenings = 8
 )
@@ -73,7 +75,8 @@ type initializer struct {
 
 	mu    sync.Mutex
 	took  map[string]time.Duration // of all runs of a benchmark
-	taken int                      // pairs of all benchmarks
+	each  map[string]int           // pairs of a benchmark
+	taken int                      // pairs of all
 	// built is what building and the first runs took, measured what measuring did.
 	built, measured time.Duration
 }
@@ -87,7 +90,7 @@ func newInitializer(c *cli.Context, s Streams) (*initializer, error) {
 	k.quick, k.session.AloneRuns, k.session.Confidence = false, 0, ""
 	i := &initializer{
 		k: k, s: s, dir: filepath.Clean(c.String("budgets")), dry: c.Bool("dry-run"), noWorkflow: c.Bool("no-workflow"),
-		pairs: c.Int("pairs"), took: map[string]time.Duration{},
+		pairs: c.Int("pairs"), took: map[string]time.Duration{}, each: map[string]int{},
 	}
 	switch {
 	case c.Bool("quick") && c.IsSet("pairs"):
@@ -131,6 +134,7 @@ func (i *initializer) ran(r measure.Run) {
 	}
 	if r.Stage == "pairs" && r.Arm == "head" {
 		i.taken++
+		i.each[r.Benchmark]++
 	}
 }
 
@@ -138,7 +142,11 @@ func (i *initializer) ran(r measure.Run) {
 func (i *initializer) patience(it measure.Item, _, _ *measure.Recording) measure.Need {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.took[strings.TrimPrefix(it.Name, "Benchmark")] > initPatience {
+	name, patience := strings.TrimPrefix(it.Name, "Benchmark"), initPatience
+	if i.each[name] < initQuickPairs {
+		patience = initQuickPatience
+	}
+	if i.took[name] > patience {
 		return measure.Nothing
 	}
 	return measure.Pairs

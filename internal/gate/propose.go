@@ -368,7 +368,7 @@ func (p *proposer) fit(k sample.Key, u, better string) (held, string) {
 			return out, ""
 		}
 	}
-	return out, fmt.Sprintf("too noisy: unchanged pairs spread by %s, and at that no limit up to %s could be told from noise", spreadText(n.spread), limitText(limits[len(limits)-1]))
+	return out, fmt.Sprintf("too noisy: %d unchanged pairs spread by %s, and of these no limit up to %s could be told from noise", out.pairs, spreadText(n.spread), limitText(limits[len(limits)-1]))
 }
 
 // rng returns the source of chance for one benchmark in one unit.
