@@ -18,6 +18,8 @@ type builder struct {
 	tmp      string
 	ownClock bool
 	built    []built
+	// skip is told of a package that does not build, which is left out; nil makes that an error.
+	skip func(pkg string, err error)
 }
 
 // A built version can be built anew.
@@ -54,7 +56,7 @@ func (b *builder) build(name string, v measure.Version) (*measure.Arm, error) {
 }
 
 func (b *builder) try(name string, v measure.Version) (*measure.Arm, error) {
-	return measure.Build(b.ctx, b.k.session.Exec, v, b.pattern, filepath.Join(b.tmp, name), measure.BuildOptions{OwnClock: b.ownClock})
+	return measure.Build(b.ctx, b.k.session.Exec, v, b.pattern, filepath.Join(b.tmp, name), measure.BuildOptions{OwnClock: b.ownClock, Skip: b.skip})
 }
 
 // without says why times are those of the clock on the wall.

@@ -106,7 +106,7 @@ func newApp(s Streams) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
 		Commands: []*cli.Command{
-			checkCommand(s), runCommand(s), judgeCommand(s), reportCommand(s), publishCommand(s), lintCommand(s), proveCommand(s), replayCommand(s), profileCommand(s), diagnoseCommand(s), baselineCommand(s), trendCommand(s),
+			checkCommand(s), runCommand(s), judgeCommand(s), reportCommand(s), publishCommand(s), lintCommand(s), proveCommand(s), initCommand(s), replayCommand(s), profileCommand(s), diagnoseCommand(s), baselineCommand(s), trendCommand(s),
 		},
 	}
 	app.Action = func(c *cli.Context) error {

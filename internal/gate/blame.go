@@ -87,8 +87,8 @@ type FunctionCost struct {
 // row is the row of a function, with the speed of the machine divided out.
 func (fn FunctionCost) row(f []float64) BlameRow {
 	return BlameRow{
-		Function: fn.Name, In: fn.In, For: fn.For, Base: mean(scaled(fn.Base, f)), Head: mean(scaled(fn.Head, f)),
-		BaseAll: mean(scaled(fn.BaseAll, f)), HeadAll: mean(scaled(fn.HeadAll, f)), Samples: fn.Samples, Note: fn.Note,
+		Function: fn.Name, In: fn.In, For: fn.For, Base: mean(timesEach(fn.Base, f)), Head: mean(timesEach(fn.Head, f)),
+		BaseAll: mean(timesEach(fn.BaseAll, f)), HeadAll: mean(timesEach(fn.HeadAll, f)), Samples: fn.Samples, Note: fn.Note,
 	}
 }
 
@@ -127,7 +127,7 @@ func Attribute(c Costs, top int) BlameTable {
 		return t
 	}
 	f := speeds(c.Base[:n], c.Head[:n])
-	base, head := scaled(c.Base[:n], f), scaled(c.Head[:n], f)
+	base, head := timesEach(c.Base[:n], f), timesEach(c.Head[:n], f)
 	t.Base, t.Head = mean(base), mean(head)
 	floor := 0.0
 	if c.Ticks {
@@ -138,14 +138,14 @@ func Attribute(c Costs, top int) BlameTable {
 	t.Beyond = differs(base, head, floor, c.least(whole), wholeError)
 	var asked []FunctionCost
 	for _, fn := range c.Functions {
-		if max(mean(scaled(fn.Base, f)), mean(scaled(fn.Head, f))) >= blameShare*whole {
+		if max(mean(timesEach(fn.Base, f)), mean(timesEach(fn.Head, f))) >= blameShare*whole {
 			asked = append(asked, fn)
 		}
 	}
 	rows := make([]BlameRow, len(asked))
 	for i, fn := range asked {
 		rows[i] = fn.row(f)
-		rows[i].Beyond = differs(scaled(fn.Base, f), scaled(fn.Head, f), c.floor(t, fn.Samples), c.least(whole), blameError/float64(len(asked)))
+		rows[i].Beyond = differs(timesEach(fn.Base, f), timesEach(fn.Head, f), c.floor(t, fn.Samples), c.least(whole), blameError/float64(len(asked)))
 	}
 	t.Through = c.through(t, f)
 	slices.SortStableFunc(rows, func(a, b BlameRow) int {
@@ -194,7 +194,7 @@ func (c Costs) through(t BlameTable, f []float64) *BlameRow {
 	for _, fn := range holding {
 		r := fn.row(f)
 		part := math.Abs(r.HeadAll-r.BaseAll) / max(r.BaseAll, r.HeadAll)
-		if part > most && differs(scaled(fn.BaseAll, f), scaled(fn.HeadAll, f), c.floor(t, fn.Behind), 0, blameError/float64(len(holding))) {
+		if part > most && differs(timesEach(fn.BaseAll, f), timesEach(fn.HeadAll, f), c.floor(t, fn.Behind), 0, blameError/float64(len(holding))) {
 			r.Beyond = true
 			best, most = &r, part
 		}
@@ -230,7 +230,7 @@ func speeds(base, head []float64) []float64 {
 	return out
 }
 
-func scaled(xs, by []float64) []float64 {
+func timesEach(xs, by []float64) []float64 {
 	out := make([]float64, len(by))
 	for i := range out {
 		if i < len(xs) {

@@ -543,7 +543,8 @@ func (h History) growth() []Growth {
 	}
 	last := h.Releases[len(h.Releases)-1].Samples
 	j := judge{in: Input{Budgets: h.Budgets, Head: last}}
-	j.prepare(1)
+	j.prepare(nil)
+	j.alphaFail = failError(1)
 	for i := range h.Budgets.Budgets {
 		b := &h.Budgets.Budgets[i]
 		if b.Scales == nil || h.Unit != "" && b.Unit != h.Unit {

@@ -58,6 +58,9 @@ type BuildOptions struct {
 	OwnClock bool
 	// LinkFlags are given to the linker.
 	LinkFlags string
+	// Skip is told of a package that does not build, which is then left out; nil makes that an error of the
+	// whole, as it has to be where something is judged.
+	Skip func(pkg string, err error)
 }
 
 // A BuildError says that a version's benchmarks could not be built.
@@ -98,7 +101,11 @@ func Build(ctx context.Context, x Executor, v Version, pattern, out string, opti
 			return arm, nil
 		}
 	}
-	list, err := run("list", "-f", "{{.ImportPath}}\t{{.Dir}}\t{{len .TestGoFiles}}\t{{len .XTestGoFiles}}", "--", pattern)
+	find := []string{"list"}
+	if options.Skip != nil {
+		find = append(find, "-e")
+	}
+	list, err := run(append(find, "-f", "{{.ImportPath}}\t{{.Dir}}\t{{len .TestGoFiles}}\t{{len .XTestGoFiles}}", "--", pattern)...)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +115,13 @@ func Build(ctx context.Context, x Executor, v Version, pattern, out string, opti
 			continue
 		}
 		b := Binary{Package: f[0], Dir: f[1], Path: filepath.Join(out, fmt.Sprintf("%d.test", i))}
-		if err := arm.compile(ctx, x, &b, ""); err != nil {
+		err := arm.compile(ctx, x, &b, "")
+		var broken BuildError
+		if options.Skip != nil && errors.As(err, &broken) {
+			options.Skip(b.Package, err)
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 		names := x.Run(ctx, Command{
@@ -118,7 +131,12 @@ func Build(ctx context.Context, x Executor, v Version, pattern, out string, opti
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			return nil, BuildError{Ref: v.Ref, Output: fmt.Sprintf("list the benchmarks of %s: %v\n%s", b.Package, names.Err, names.Stderr)}
+			err := BuildError{Ref: v.Ref, Output: fmt.Sprintf("list the benchmarks of %s: %v\n%s", b.Package, names.Err, names.Stderr)}
+			if options.Skip != nil {
+				options.Skip(b.Package, err)
+				continue
+			}
+			return nil, err
 		}
 		for _, name := range strings.Split(string(names.Stdout), "\n") {
 			// TestMain may print lines of its own.
