@@ -106,7 +106,7 @@ func newApp(s Streams) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
 		Commands: []*cli.Command{
-			checkCommand(s), runCommand(s), judgeCommand(s), reportCommand(s), publishCommand(s), lintCommand(s), proveCommand(s), replayCommand(s), profileCommand(s), baselineCommand(s),
+			checkCommand(s), runCommand(s), judgeCommand(s), reportCommand(s), publishCommand(s), lintCommand(s), proveCommand(s), replayCommand(s), profileCommand(s), baselineCommand(s), explainCommand(s),
 		},
 	}
 	app.Action = func(c *cli.Context) error {
@@ -124,7 +124,7 @@ func newApp(s Streams) *cli.App {
 	for _, cmd := range app.Commands {
 		cmd.OnUsageError = usageError
 		cmd.HideHelpCommand = true
-		if len(cmd.Subcommands) > 0 {
+		if len(cmd.Subcommands) > 0 || cmd.ArgsUsage != "" {
 			continue // they look at their arguments themselves
 		}
 		action := cmd.Action
