@@ -40,7 +40,7 @@ func TestDocumentedKeys(t *testing.T) {
 		documented = append(documented, string(m[1]))
 	}
 	var keys []string
-	for _, k := range slices.Concat(fileKeys, defaultKeys, budgetKeys, scalesKeys, suiteKeys) {
+	for _, k := range slices.Concat(fileShape.names(), defaultsShape.names(), budgetShape.names(), scalesShape.names(), suiteShape.names()) {
 		if k != "defaults" {
 			keys = append(keys, k)
 		}

@@ -31,13 +31,6 @@ const (
 )
 
 var (
-	fileKeys    = []string{"version", "suite", "defaults", "budgets", "suites"}
-	defaultKeys = []string{"against", "on_inconclusive"}
-	budgetKeys  = []string{"id", "match", "unit", "max_rise", "max_drop", "at_most", "at_least",
-		"ignore_below", "scales", "better", "class", "on_inconclusive", "why"}
-	scalesKeys = []string{"with", "exponent_at_most"}
-	suiteKeys  = []string{"name", "match", "why"}
-
 	slug        = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,99}$`)
 	suiteName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,99}$`)
 	nameKey     = regexp.MustCompile(`^[^/=\s]+$`)
@@ -134,7 +127,7 @@ func (p *parser) file(s Source) {
 	if !p.plain(root, 1) {
 		return
 	}
-	m := p.mapping(root, "file", fileKeys)
+	m := p.mapping(root, fileShape.name, fileShape.names())
 	if m == nil {
 		return
 	}
@@ -148,13 +141,13 @@ func (p *parser) file(s Source) {
 	}
 	policy := Block
 	if d := m["defaults"]; d != nil {
-		dm := p.mapping(d, "defaults", defaultKeys)
+		dm := p.mapping(d, defaultsShape.name, defaultsShape.names())
 		if v := dm["against"]; v != nil {
 			p.agree(v, "against", &p.set.Against, &p.set.AgainstPos)
 		}
-		policy = Policy(p.word(dm["on_inconclusive"], "on_inconclusive", string(Block), "block", "warn"))
+		policy = Policy(p.word(dm["on_inconclusive"], "on_inconclusive", string(Block), policyWords...))
 	}
-	if m["budgets"] == nil && m["suites"] == nil {
+	if fileShape.lacks(m) {
 		p.bad(root, "write a list of budgets", "budgets is missing")
 		return
 	}
@@ -309,7 +302,7 @@ func (p *parser) word(n *yaml.Node, what, missing string, words ...string) strin
 }
 
 func (p *parser) budget(n *yaml.Node, policy Policy) {
-	m := p.mapping(n, "budget", budgetKeys)
+	m := p.mapping(n, budgetShape.name, budgetShape.names())
 	if m == nil {
 		return
 	}
@@ -351,7 +344,7 @@ func (p *parser) budget(n *yaml.Node, policy Policy) {
 	b.IgnoreBelow = p.absolute(m, "ignore_below", b)
 	p.scales(m["scales"], &b)
 	rise, drop := m["max_rise"], m["max_drop"]
-	if rise == nil && drop == nil && m["at_most"] == nil && m["at_least"] == nil && m["scales"] == nil {
+	if budgetShape.lacks(m) {
 		p.bad(n, "add max_rise, max_drop, at_most, at_least or scales", "budget has no limit")
 	}
 	if rise != nil && drop != nil {
@@ -363,7 +356,7 @@ func (p *parser) budget(n *yaml.Node, policy Policy) {
 	if b.AtMost != nil && b.AtLeast != nil && b.AtLeast.Value > b.AtMost.Value {
 		p.bad(m["at_least"], "exchange them", "at_least %s is greater than at_most %s", b.AtLeast.Text, b.AtMost.Text)
 	}
-	b.Better = map[string]Direction{"lower": Lower, "higher": Higher}[p.word(m["better"], "better", "", "lower", "higher")]
+	b.Better = map[string]Direction{"lower": Lower, "higher": Higher}[p.word(m["better"], "better", "", betterWords...)]
 	if m["better"] != nil {
 		b.BetterPos = p.pos(m["better"])
 	}
@@ -380,11 +373,11 @@ func (p *parser) budget(n *yaml.Node, policy Policy) {
 	if known == Lower && drop != nil {
 		p.bad(drop, "write max_rise", "max_drop on a unit that is better when lower")
 	}
-	b.Class = Class(p.word(m["class"], "class", "", "exact", "compute", "waiting"))
+	b.Class = Class(p.word(m["class"], "class", "", classWords...))
 	if m["class"] != nil {
 		b.ClassPos = p.pos(m["class"])
 	}
-	b.OnInconclusive = Policy(p.word(m["on_inconclusive"], "on_inconclusive", string(policy), "block", "warn"))
+	b.OnInconclusive = Policy(p.word(m["on_inconclusive"], "on_inconclusive", string(policy), policyWords...))
 	b.Why = p.why(m["why"])
 	p.set.Budgets = append(p.set.Budgets, b)
 }
@@ -402,7 +395,7 @@ func (p *parser) why(n *yaml.Node) string {
 }
 
 func (p *parser) suite(n *yaml.Node) {
-	m := p.mapping(n, "suite", suiteKeys)
+	m := p.mapping(n, suiteShape.name, suiteShape.names())
 	if m == nil {
 		return
 	}
@@ -516,7 +509,7 @@ func (p *parser) scales(n *yaml.Node, b *Budget) {
 	if n == nil {
 		return
 	}
-	m := p.mapping(n, "scales", scalesKeys)
+	m := p.mapping(n, scalesShape.name, scalesShape.names())
 	if m == nil {
 		return
 	}

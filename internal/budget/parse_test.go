@@ -219,6 +219,7 @@ func FuzzParse(f *testing.F) {
 			f.Add(data)
 		}
 	}
+	schema := compiled(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in := []Source{{"a.yaml", data}}
 		set, err := Parse(in)
@@ -236,6 +237,9 @@ func FuzzParse(f *testing.F) {
 		}
 		if len(set.Budgets) == 0 {
 			t.Fatal("accepted without a budget")
+		}
+		if err := valid(schema, data); err != nil {
+			t.Fatalf("the schema refuses what is accepted: %v", err)
 		}
 		for _, s := range set.Suites {
 			if !suiteName.MatchString(s.Name) || len(s.Match) == 0 {
