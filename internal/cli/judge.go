@@ -101,7 +101,7 @@ func deliver(s Streams, r gate.Result, out string) error {
 	if err := writeFile(filepath.Clean(out), data); err != nil {
 		return misuse("%w", err)
 	}
-	if _, err := s.Out.Write(table); err != nil {
+	if _, err := s.Out.Write(s.verdicts(table)); err != nil {
 		return notJudged(fmt.Errorf("write the verdicts: %w", err))
 	}
 	return ended(r.ExitCode)
@@ -124,6 +124,9 @@ func reportCommand(s Streams) *cli.Command {
 			data, err := render(r, c.String("format"))
 			if err != nil {
 				return err
+			}
+			if c.String("format") == "text" && c.String("out") == "" {
+				data = s.verdicts(data)
 			}
 			if out := c.String("out"); out != "" {
 				if err := writeFile(filepath.Clean(out), data); err != nil {
