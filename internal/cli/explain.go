@@ -28,7 +28,7 @@ func explainCommand(s Streams) *cli.Command {
 		Action: func(c *cli.Context) error {
 			switch {
 			case !c.Args().Present():
-				return misuse("explain needs the id of a budget, or a benchmark; perfgate lint names the files they stand in")
+				return misuse("explain needs the id of a budget, or a benchmark; the ids stand in the budget files, and benchmarks in the verdicts")
 			case c.NArg() > 1:
 				return misuse("explain takes one name, and no %q after it; flags begin with --, and stand before the name", c.Args().Get(1))
 			}
