@@ -63,7 +63,10 @@ var layers = []layer{
 		foreignT: []string{"github.com/yuin/goldmark", "github.com/yuin/goldmark/extension", "github.com/yuin/goldmark/renderer/html"},
 	},
 	{dir: "internal/bottleneck", foreign: []string{"github.com/google/pprof/profile"}},
-	{dir: "internal/gate", ours: []string{"internal/budget", "internal/sample"}, foreign: []string{"github.com/aclements/go-moremath/stats"}},
+	{
+		dir: "internal/gate", ours: []string{"internal/budget", "internal/sample"}, foreign: []string{"github.com/aclements/go-moremath/stats"},
+		foreignT: []string{"github.com/santhosh-tekuri/jsonschema/v6"},
+	},
 	{dir: "internal/prove", ours: []string{"internal/budget", "internal/gate", "internal/sample"}},
 	{
 		dir: "internal/replay", ours: []string{"internal/gate", "internal/sample", "internal/budget"},
@@ -75,7 +78,10 @@ var layers = []layer{
 		foreignT: []string{"golang.org/x/perf/benchfmt"},
 	},
 	{dir: "internal/sample", foreign: []string{"golang.org/x/perf/benchfmt", "golang.org/x/perf/benchunit"}},
-	{dir: "internal/budget", foreign: []string{"gopkg.in/yaml.v3", "golang.org/x/perf/benchunit"}},
+	{
+		dir: "internal/budget", foreign: []string{"gopkg.in/yaml.v3", "golang.org/x/perf/benchunit"},
+		foreignT: []string{"github.com/santhosh-tekuri/jsonschema/v6"},
+	},
 	{dir: "internal/github", foreign: []string{"github.com/google/go-github/v60/github"}},
 	// The text that benchmarks print is read back as the gate reads it: the format is what joins the two.
 	{dir: "benchmarks", ours: []string{"protocols", "protocols/*"}, foreignT: []string{"golang.org/x/perf/benchfmt"}},

@@ -21,7 +21,7 @@ func run() int {
 	defer stop()
 	// A second signal ends the process at once: stop restores the default once the first has come.
 	context.AfterFunc(ctx, stop)
-	return cli.Main(ctx, os.Args, cli.Streams{Out: os.Stdout, Err: os.Stderr, Terminal: isTerminal(os.Stderr)})
+	return cli.Main(ctx, os.Args, cli.Streams{Out: os.Stdout, Err: os.Stderr, Terminal: isTerminal(os.Stderr), Colour: isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == ""})
 }
 
 // isTerminal reports whether progress may rewrite its line.

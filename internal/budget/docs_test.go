@@ -43,7 +43,7 @@ func TestDocumentedKeys(t *testing.T) {
 		documented = append(documented, string(m[1]))
 	}
 	var keys []string
-	for _, k := range slices.Concat(fileKeys, defaultKeys, budgetKeys, scalesKeys, suiteKeys) {
+	for _, k := range slices.Concat(fileShape.names(), defaultsShape.names(), budgetShape.names(), scalesShape.names(), suiteShape.names()) {
 		if k != "defaults" {
 			keys = append(keys, k)
 		}
@@ -71,7 +71,7 @@ func TestDocumentedWaivers(t *testing.T) {
 		t.Fatalf("%d examples with the name of their file", len(blocks))
 	}
 	for _, b := range blocks {
-		if set, err := Parse([]Source{beside, {string(b[1]), b[2]}}); err != nil || len(set.Waivers)+len(set.Renames) == 0 {
+		if set, err := Parse([]Source{aside, {string(b[1]), b[2]}}); err != nil || len(set.Waivers)+len(set.Renames) == 0 {
 			t.Errorf("%s: %v", b[1], err)
 		}
 	}
@@ -79,7 +79,7 @@ func TestDocumentedWaivers(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| [^|]*\\| [^|]*\\|.*\\|$").FindAllSubmatch(text, -1) {
 		documented = append(documented, string(m[1]))
 	}
-	keys := slices.Concat(waiverFileKeys, waiverKeys, renameFileKeys, renameKeys)
+	keys := slices.Concat(waiversShape.names(), waiverShape.names(), renamesShape.names(), renameShape.names())
 	for _, k := range keys {
 		if !slices.Contains(documented, k) {
 			t.Errorf("key %s has no line", k)

@@ -34,13 +34,6 @@ const (
 )
 
 var (
-	fileKeys    = []string{"version", "suite", "defaults", "budgets", "suites"}
-	defaultKeys = []string{"against", "on_inconclusive", "on_missing"}
-	budgetKeys  = []string{"id", "match", "unit", "max_rise", "max_drop", "at_most", "at_least",
-		"ignore_below", "scales", "better", "class", "on_inconclusive", "on_missing", "why"}
-	scalesKeys = []string{"with", "exponent_at_most"}
-	suiteKeys  = []string{"name", "match", "why"}
-
 	slug        = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,99}$`)
 	suiteName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,99}$`)
 	nameKey     = regexp.MustCompile(`^[^/=\s]+$`)
@@ -123,7 +116,7 @@ func shorten(s string) string {
 
 // A kind of file is known by its name.
 type fileKind struct {
-	keys  []string
+	shape shape
 	empty string // what to write into an empty one
 	read  func(p *parser, root *yaml.Node, m map[string]*yaml.Node)
 }
@@ -131,11 +124,11 @@ type fileKind struct {
 func kindOf(name string) fileKind {
 	switch strings.TrimSuffix(strings.TrimSuffix(path.Base(name), ".yaml"), ".yml") {
 	case "waivers":
-		return fileKind{waiverFileKeys, "write version: 1 and a list of waivers, or delete the file with the last one", (*parser).waivers}
+		return fileKind{waiversShape, "write version: 1 and a list of waivers, or delete the file with the last one", (*parser).waivers}
 	case "renames":
-		return fileKind{renameFileKeys, "write version: 1 and a list of renames, or delete the file with the last one", (*parser).renames}
+		return fileKind{renamesShape, "write version: 1 and a list of renames, or delete the file with the last one", (*parser).renames}
 	}
-	return fileKind{fileKeys, "write version: 1 and a list of budgets", (*parser).budgets}
+	return fileKind{fileShape, "write version: 1 and a list of budgets", (*parser).budgets}
 }
 
 func (p *parser) file(s Source) {
@@ -168,7 +161,7 @@ func (p *parser) file(s Source) {
 	if !p.plain(root, 1) {
 		return
 	}
-	m := p.mapping(root, "file", kind.keys)
+	m := p.mapping(root, kind.shape.name, kind.shape.names())
 	if m == nil {
 		return
 	}
@@ -193,7 +186,7 @@ func (p *parser) budgets(root *yaml.Node, m map[string]*yaml.Node) {
 	}
 	policy := policies{Block, Block}
 	if d := m["defaults"]; d != nil {
-		dm := p.mapping(d, "defaults", defaultKeys)
+		dm := p.mapping(d, defaultsShape.name, defaultsShape.names())
 		if v := dm["against"]; v != nil {
 			p.agree(v, "against", &p.set.Against, &p.set.AgainstPos)
 			if _, _, err := LastReleases(v.Value); err != nil {
@@ -202,7 +195,7 @@ func (p *parser) budgets(root *yaml.Node, m map[string]*yaml.Node) {
 		}
 		policy = p.policies(dm, policy)
 	}
-	if m["budgets"] == nil && m["suites"] == nil {
+	if fileShape.lacks(m) {
 		p.bad(root, "write a list of budgets", "budgets is missing")
 		return
 	}
@@ -225,7 +218,7 @@ func (p *parser) budgets(root *yaml.Node, m map[string]*yaml.Node) {
 // policies reads those that a mapping states; missing ones are as in otherwise.
 func (p *parser) policies(m map[string]*yaml.Node, otherwise policies) policies {
 	word := func(key string, otherwise Policy) Policy {
-		return Policy(p.word(m[key], key, string(otherwise), "block", "warn"))
+		return Policy(p.word(m[key], key, string(otherwise), policyWords...))
 	}
 	return policies{word("on_inconclusive", otherwise.inconclusive), word("on_missing", otherwise.missing)}
 }
@@ -369,7 +362,7 @@ func (p *parser) word(n *yaml.Node, what, missing string, words ...string) strin
 }
 
 func (p *parser) budget(n *yaml.Node, policy policies) {
-	m := p.mapping(n, "budget", budgetKeys)
+	m := p.mapping(n, budgetShape.name, budgetShape.names())
 	if m == nil {
 		return
 	}
@@ -411,7 +404,7 @@ func (p *parser) budget(n *yaml.Node, policy policies) {
 	b.IgnoreBelow = p.absolute(m, "ignore_below", b)
 	p.scales(m["scales"], &b)
 	rise, drop := m["max_rise"], m["max_drop"]
-	if rise == nil && drop == nil && m["at_most"] == nil && m["at_least"] == nil && m["scales"] == nil {
+	if budgetShape.lacks(m) {
 		p.bad(n, "add max_rise, max_drop, at_most, at_least or scales", "budget has no limit")
 	}
 	if rise != nil && drop != nil {
@@ -423,7 +416,7 @@ func (p *parser) budget(n *yaml.Node, policy policies) {
 	if b.AtMost != nil && b.AtLeast != nil && b.AtLeast.Value > b.AtMost.Value {
 		p.bad(m["at_least"], "exchange them", "at_least %s is greater than at_most %s", b.AtLeast.Text, b.AtMost.Text)
 	}
-	b.Better = map[string]Direction{"lower": Lower, "higher": Higher}[p.word(m["better"], "better", "", "lower", "higher")]
+	b.Better = map[string]Direction{"lower": Lower, "higher": Higher}[p.word(m["better"], "better", "", betterWords...)]
 	if m["better"] != nil {
 		b.BetterPos = p.pos(m["better"])
 	}
@@ -440,7 +433,7 @@ func (p *parser) budget(n *yaml.Node, policy policies) {
 	if known == Lower && drop != nil {
 		p.bad(drop, "write max_rise", "max_drop on a unit that is better when lower")
 	}
-	b.Class = Class(p.word(m["class"], "class", "", "exact", "compute", "waiting"))
+	b.Class = Class(p.word(m["class"], "class", "", classWords...))
 	if m["class"] != nil {
 		b.ClassPos = p.pos(m["class"])
 	}
@@ -469,7 +462,7 @@ func (p *parser) sentence(n *yaml.Node, what string) string {
 }
 
 func (p *parser) suite(n *yaml.Node) {
-	m := p.mapping(n, "suite", suiteKeys)
+	m := p.mapping(n, suiteShape.name, suiteShape.names())
 	if m == nil {
 		return
 	}
@@ -583,7 +576,7 @@ func (p *parser) scales(n *yaml.Node, b *Budget) {
 	if n == nil {
 		return
 	}
-	m := p.mapping(n, "scales", scalesKeys)
+	m := p.mapping(n, scalesShape.name, scalesShape.names())
 	if m == nil {
 		return
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected files in testdata")
@@ -193,6 +195,41 @@ func TestCaps(t *testing.T) {
 	}
 }
 
+// Waivers and renames are capped too.
+func TestReviewedCaps(t *testing.T) {
+	for _, c := range []struct{ file, entry, want string }{
+		{"waivers.yaml", "{benchmark: A%d, unit: ns/op, ceiling: 30%%, until: 2026-12-31, reason: r, link: https://example.test/1}", "waivers.yaml:1003:5: more than 1000 waivers"},
+		{"renames.yaml", "{from: A%d, to: B%d}", "renames.yaml:1003:5: more than 1000 renames"},
+	} {
+		for _, n := range []int{1000, 1001} {
+			var b strings.Builder
+			b.WriteString("version: 1\n" + strings.TrimSuffix(c.file, ".yaml") + ":\n")
+			for i := range n {
+				b.WriteString("  - " + strings.ReplaceAll(strings.ReplaceAll(c.entry, "%d", fmt.Sprint(i)), "%%", "%") + "\n")
+			}
+			_, err := Parse([]Source{aside, {c.file, []byte(b.String())}})
+			if n == 1000 && err != nil || n > 1000 && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("%d of %s: %.300v", n, c.file, err)
+			}
+		}
+	}
+}
+
+// What a flag may say of releases.
+func TestLastReleases(t *testing.T) {
+	for s, want := range map[string]string{
+		"last-2-releases": "", "last-50-releases": "", "release": "", "last-releases": "",
+		"last-1-releases":  `"last-1-releases" does not say how many releases: write last-2-releases to last-50-releases`,
+		"last-51-releases": `"last-51-releases" does not say how many releases: write last-2-releases to last-50-releases`,
+		"last-5-release":   `"last-5-release" does not say how many releases: write last-2-releases to last-50-releases`,
+	} {
+		_, _, err := LastReleases(s)
+		if got := fmt.Sprint(err); want == "" && err != nil || want != "" && got != want {
+			t.Errorf("%s: %s", s, got)
+		}
+	}
+}
+
 // The order in which files are given does not matter, and no file is an error of its own.
 func TestSources(t *testing.T) {
 	if _, err := Parse(nil); err == nil || err.Error() != "no budget files; add a .yaml file with version: 1 and a list of budgets" {
@@ -230,8 +267,8 @@ func TestRenameName(t *testing.T) {
 	}
 }
 
-// beside is what the fuzzed file is parsed with where it holds no budgets.
-var beside = Source{"b.yaml", []byte("version: 1\nbudgets:\n  - {id: b, match: B, unit: ns/op, max_rise: 20%}\n")}
+// aside is what the fuzzed file is parsed with where it holds no budgets.
+var aside = Source{"b.yaml", []byte("version: 1\nbudgets:\n  - {id: b, match: B, unit: ns/op, max_rise: 20%}\n")}
 
 func FuzzParse(f *testing.F) {
 	for _, glob := range []string{"testdata/err/*.yaml", "testdata/ok/*.yaml", "testdata/err/*/*.yaml", "testdata/ok/*/*.y*ml"} {
@@ -244,8 +281,9 @@ func FuzzParse(f *testing.F) {
 			f.Add(data)
 		}
 	}
+	schemas := []*jsonschema.Schema{compiled(f, schemaFile), compiled(f, waiversFile), compiled(f, renamesFile)}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, in := range [][]Source{{{"a.yaml", data}}, {beside, {"waivers.yaml", data}}, {beside, {"renames.yaml", data}}} {
+		for i, in := range [][]Source{{{"a.yaml", data}}, {aside, {"waivers.yaml", data}}, {aside, {"renames.yaml", data}}} {
 			set, err := Parse(in)
 			again, err2 := Parse(in)
 			if !reflect.DeepEqual(set, again) || !reflect.DeepEqual(err, err2) {
@@ -261,6 +299,9 @@ func FuzzParse(f *testing.F) {
 			}
 			checkSet(t, set)
 			checkReviewed(t, data, set)
+			if err := valid(schemas[i], data); err != nil {
+				t.Fatalf("the schema refuses what is accepted: %v", err)
+			}
 		}
 	})
 }
@@ -340,7 +381,7 @@ func checkReviewed(t *testing.T, data []byte, set Set) {
 		}
 		fmt.Fprintf(&renames, "  - {from: %s, to: %s}\n", quote(r.From), quote(r.To))
 	}
-	sources := []Source{beside}
+	sources := []Source{aside}
 	if len(set.Waivers) > 0 {
 		sources = append(sources, Source{"waivers.yaml", []byte(waivers.String())})
 	}

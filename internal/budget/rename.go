@@ -29,11 +29,6 @@ func (r Rename) Name(base string) (head string, ok bool) {
 // within reports whether a benchmark is the named one or a sub-benchmark of it.
 func within(name, of string) bool { return name == of || strings.HasPrefix(name, of+"/") }
 
-var (
-	renameFileKeys = []string{"version", "renames"}
-	renameKeys     = []string{"from", "to"}
-)
-
 const maxRenames = 1000
 
 // renames reads a file of renames.
@@ -52,7 +47,7 @@ func (p *parser) renames(root *yaml.Node, m map[string]*yaml.Node) {
 }
 
 func (p *parser) rename(n *yaml.Node) {
-	m := p.mapping(n, "rename", renameKeys)
+	m := p.mapping(n, renameShape.name, renameShape.names())
 	if m == nil {
 		return
 	}

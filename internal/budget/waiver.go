@@ -49,12 +49,7 @@ func (s Set) Waiver(name, unit string) *Waiver {
 	return nil
 }
 
-var (
-	waiverFileKeys = []string{"version", "waivers"}
-	waiverKeys     = []string{"benchmark", "unit", "ceiling", "until", "reason", "link"}
-
-	httpsURL = regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~:/?#@!$&*+,;=%-]*)?$`)
-)
+var httpsURL = regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~:/?#@!$&*+,;=%-]*)?$`)
 
 const (
 	maxWaivers = 1000
@@ -77,13 +72,13 @@ func (p *parser) waivers(root *yaml.Node, m map[string]*yaml.Node) {
 }
 
 func (p *parser) waiver(n *yaml.Node) {
-	m := p.mapping(n, "waiver", waiverKeys)
+	m := p.mapping(n, waiverShape.name, waiverShape.names())
 	if m == nil {
 		return
 	}
 	w := Waiver{Pos: p.pos(n)}
 	text := map[string]string{}
-	for _, key := range waiverKeys {
+	for _, key := range waiverShape.names() {
 		if m[key] == nil {
 			p.bad(n, "add "+key+": ...", "waiver has no %s", key)
 			continue

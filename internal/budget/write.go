@@ -113,6 +113,9 @@ func (w *writer) budget(b Budget) {
 	if b.OnInconclusive == Warn {
 		key("on_inconclusive", string(b.OnInconclusive))
 	}
+	if b.OnMissing == Warn {
+		key("on_missing", string(b.OnMissing))
+	}
 	if b.Why != "" {
 		key("why", Scalar(b.Why))
 	}

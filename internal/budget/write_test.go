@@ -44,7 +44,7 @@ func TestDraftIsReadBack(t *testing.T) {
 		}
 		why := strings.Join(strings.Fields(part.Draw(t, "why")), " ")
 		want := Budget{
-			ID: "a-1", Match: sel, Unit: unit, UnitText: unit, Better: Higher, Class: Exact, OnInconclusive: Warn, Why: why,
+			ID: "a-1", Match: sel, Unit: unit, UnitText: unit, Better: Higher, Class: Exact, OnInconclusive: Warn, OnMissing: Warn, Why: why,
 			MaxDrop: &Limit{Value: 0.25, Text: "25%"},
 		}
 		d := Draft{

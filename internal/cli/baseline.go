@@ -107,7 +107,7 @@ func withStore(c *cli.Context, f func(baseline.Store) error) error {
 	defer guard.Close()
 	tmp, remove, err := guard.TempDir("store")
 	if err != nil {
-		return notJudged(fmt.Errorf("make a directory for what is fetched: %w", err))
+		return notJudged(fmt.Errorf("make a directory for what is fetched: %w; have TMPDIR name one with room", err))
 	}
 	defer remove()
 	store, err := openStore(c.String(storeFlagName), tmp, 0)
@@ -424,7 +424,7 @@ func (r *recording) earlier(ctx context.Context) ([]*sample.Set, error) {
 		}
 		was, err := baseline.Read(text, name)
 		if err != nil {
-			r.k.show.line("left out: %v", err)
+			r.k.show.line("an earlier baseline cannot be read, and its spread is not compared: %v", err)
 			continue
 		}
 		out = append(out, was.Samples)
@@ -445,9 +445,9 @@ func (r *recording) fit(head *sample.Set, earlier []*sample.Set) (note string, e
 	}
 	switch {
 	case head.Confidence != "":
-		return "", exitError{gate.ExitMisuse, fmt.Errorf("%s was not recorded", r.name)}
+		return "", exitError{gate.ExitMisuse, fmt.Errorf("%s was not recorded; measure without --quick", r.name)}
 	case len(unfit.Reasons) > 0:
-		return "", notJudged(fmt.Errorf("%s was not recorded", r.name))
+		return "", notJudged(fmt.Errorf("%s was not recorded; mend what is named above, and measure again", r.name))
 	case len(unfit.Spread) > 0 && !r.wide:
 		return "", notJudged(fmt.Errorf("%s was not recorded; measure again on a quiet machine, or give --accept-spread", r.name))
 	case len(unfit.Spread) > 0:

@@ -122,7 +122,7 @@ func (k *checker) open(ctx context.Context) (*world, error) {
 	tmp, remove, err := guard.TempDir("build")
 	if err != nil {
 		w.close()
-		return nil, notJudged(fmt.Errorf("make a directory for the test binaries: %w", err))
+		return nil, notJudged(fmt.Errorf("make a directory for the test binaries: %w; have TMPDIR name one with room", err))
 	}
 	w.tmp, w.close = tmp, func() {
 		remove()
@@ -275,7 +275,7 @@ func (k *checker) recorded(why string) (baseSource, error) {
 		return baseSource{none: why}, nil
 	}
 	if err != nil {
-		return baseSource{}, notJudged(fmt.Errorf("read the recorded baseline: %w", err))
+		return baseSource{}, notJudged(fmt.Errorf("read the recorded baseline: %w; make it readable, or delete it", err))
 	}
 	first := []byte("# perfgate-samples: " + sample.Format + "\n")
 	if !bytes.HasPrefix(data, first) {

@@ -12,13 +12,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/perfgate/perfgate/internal/budget"
 	"github.com/perfgate/perfgate/internal/gate"
+	"github.com/perfgate/perfgate/report"
 )
 
 // Streams is where a command writes.
@@ -26,6 +26,16 @@ type Streams struct {
 	Out, Err io.Writer
 	// Terminal says that Err is a terminal on which a line may be rewritten.
 	Terminal bool
+	// Colour says that Out is a terminal that shows colours, and that nobody has asked for none.
+	Colour bool
+}
+
+// verdicts returns a text of verdicts as Out shows it.
+func (s Streams) verdicts(text []byte) []byte {
+	if s.Colour {
+		return report.Colour(text)
+	}
+	return text
 }
 
 // Main runs the command that args name, args[0] being the program, and returns the exit code.
@@ -106,13 +116,15 @@ func newApp(s Streams) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
 		Commands: []*cli.Command{
-			checkCommand(s), runCommand(s), judgeCommand(s), reportCommand(s), publishCommand(s), lintCommand(s), proveCommand(s), initCommand(s), replayCommand(s), profileCommand(s), diagnoseCommand(s), baselineCommand(s), trendCommand(s),
+			checkCommand(s), runCommand(s), judgeCommand(s), reportCommand(s), publishCommand(s), lintCommand(s), proveCommand(s), initCommand(s), replayCommand(s), profileCommand(s), diagnoseCommand(s), baselineCommand(s), trendCommand(s), explainCommand(s), completionCommand(s),
 		},
 	}
+	app.Commands = append(app.Commands, completeCommand(s, func() []*cli.Command { return app.Commands }))
+	describeCommands(app.Commands, "")
 	app.Action = func(c *cli.Context) error {
 		if name := c.Args().First(); name != "" {
 			var names []string
-			for _, cmd := range app.Commands {
+			for _, cmd := range app.VisibleCommands() {
 				names = append(names, cmd.Name)
 			}
 			return misuse("unknown command %q%s; the commands are %s", name, didYouMean(name, names), strings.Join(names, ", "))
@@ -124,7 +136,7 @@ func newApp(s Streams) *cli.App {
 	for _, cmd := range app.Commands {
 		cmd.OnUsageError = usageError
 		cmd.HideHelpCommand = true
-		if len(cmd.Subcommands) > 0 {
+		if len(cmd.Subcommands) > 0 || cmd.ArgsUsage != "" {
 			continue // they look at their arguments themselves
 		}
 		action := cmd.Action
@@ -175,12 +187,4 @@ func didYouMean(word string, words []string) string {
 		return fmt.Sprintf("; did you mean %s?", near)
 	}
 	return ""
-}
-
-// version is the version of the module as the go command recorded it.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }

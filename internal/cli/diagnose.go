@@ -136,7 +136,7 @@ func newDiagnoser(c *cli.Context, s Streams) (*diagnoser, error) {
 	// A waiver does not move a regression, and a rename is of these two versions alone.
 	d.k.budgets.Waivers, d.k.budgets.Renames = nil, nil
 	if d.name != "" {
-		d.k.budgets, err = named(d.k.budgets, d.name, c.Bool("bisect"))
+		d.k.budgets, err = meant(d.k.budgets, d.name, c.Bool("bisect"))
 		return d, err
 	}
 	if _, err := os.Stat(c.String("result")); errors.Is(err, os.ErrNotExist) {
@@ -162,9 +162,9 @@ func newDiagnoser(c *cli.Context, s Streams) (*diagnoser, error) {
 	return d, nil
 }
 
-// named returns the budgets that a name means: the one of that id, or those on benchmarks that the
+// meant returns the budgets that a name means: the one of that id, or those on benchmarks that the
 // selector means. Where none is needed, a selector that no budget is on makes one that stands for it.
-func named(set budget.Set, name string, needed bool) (budget.Set, error) {
+func meant(set budget.Set, name string, needed bool) (budget.Set, error) {
 	var ids []string
 	for _, b := range set.Budgets {
 		ids = append(ids, b.ID)

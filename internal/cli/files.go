@@ -62,7 +62,7 @@ func readBudgets(dir string) (budget.Set, error) {
 		names = nil
 		entries, err := os.ReadDir(dir)
 		if err != nil {
-			return budget.Set{}, misuse("read budgets: %w", err)
+			return budget.Set{}, misuse("read budgets: %w; make it readable, or name other budgets with --budgets", err)
 		}
 		for _, e := range entries {
 			if ext := filepath.Ext(e.Name()); !e.IsDir() && (ext == ".yaml" || ext == ".yml") {
@@ -78,7 +78,7 @@ func readBudgets(dir string) (budget.Set, error) {
 	for _, name := range names {
 		data, err := readCapped(name, 2<<20) // Parse refuses half of that
 		if err != nil {
-			return budget.Set{}, misuse("read budgets: %w", err)
+			return budget.Set{}, misuse("read budgets: %w; make it readable, or name other budgets with --budgets", err)
 		}
 		sources = append(sources, budget.Source{Name: filepath.ToSlash(name), Data: data})
 	}
@@ -135,10 +135,10 @@ func readCapped(name string, limit int64) ([]byte, error) {
 func readSamples(name string) (*sample.Set, []byte, error) {
 	data, err := readCapped(name, maxSamples)
 	if err != nil {
-		return nil, nil, misuse("read samples: %w", err)
+		return nil, nil, misuse("read samples: %w; perfgate check, perfgate run and go test -bench write such a file", err)
 	}
 	if len(data) == maxSamples {
-		return nil, nil, misuse("read samples: %s is over %d MiB", name, maxSamples>>20)
+		return nil, nil, misuse("read samples: %s is over %d MiB; give one of fewer benchmarks or runs", name, maxSamples>>20)
 	}
 	set, err := parseSamples(name, data)
 	return set, data, err
@@ -148,7 +148,7 @@ func readSamples(name string) (*sample.Set, []byte, error) {
 func streamSamples(name string) (*sample.Set, error) {
 	f, err := openFile(name)
 	if err != nil {
-		return nil, misuse("read samples: %w", err)
+		return nil, misuse("read samples: %w; perfgate check, perfgate run and go test -bench write such a file", err)
 	}
 	defer f.Close()
 	set, err := sample.Read(f, filepath.ToSlash(name))
@@ -221,7 +221,7 @@ func prepareOut(dir string) error {
 	}
 	for _, name := range []string{baseFile, headFile, resultFile, reportFile, pageFile, profileFile, storedFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return misuse("clear the output directory: %w", err)
+			return misuse("clear the output directory: %w; choose a place where you may write", err)
 		}
 	}
 	return nil
@@ -234,12 +234,12 @@ func makeOut(dir string) error {
 		made = true
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return misuse("make the output directory: %w", err)
+		return misuse("make the output directory: %w; choose a place where you may write", err)
 	}
 	if made {
 		// Or the next check would find a work tree with files that git does not know.
 		if err := writeFile(filepath.Join(dir, ".gitignore"), []byte("*\n")); err != nil {
-			return misuse("make the output directory: %w", err)
+			return misuse("make the output directory: %w; choose a place where you may write", err)
 		}
 	}
 	return nil

@@ -114,7 +114,7 @@ func newChecker(c *cli.Context, s Streams, out string) (*checker, error) {
 	case k.session.Procs < 1 || k.session.Procs > 1024:
 		return nil, misuse("--cpu %d is not between 1 and 1024", k.session.Procs)
 	case c.Duration("time-limit") < 0:
-		return nil, misuse("--time-limit %v is negative", c.Duration("time-limit"))
+		return nil, misuse("--time-limit %v is negative; leave it out for no limit", c.Duration("time-limit"))
 	case k.session.Target < time.Millisecond || k.session.Target > time.Minute:
 		return nil, misuse("--run-time %v is not between 1ms and 1m", k.session.Target)
 	case k.session.Limit < time.Second:

@@ -117,9 +117,9 @@ func deliver(s Streams, r gate.Result, out string) error {
 		return ended(r.ExitCode)
 	}
 	if err := writeFile(filepath.Clean(out), data); err != nil {
-		return misuse("%w", err)
+		return misuse("%w; name another file with --out", err)
 	}
-	if _, err := s.Out.Write(table); err != nil {
+	if _, err := s.Out.Write(s.verdicts(table)); err != nil {
 		return notJudged(fmt.Errorf("write the verdicts: %w", err))
 	}
 	return ended(r.ExitCode)
@@ -148,9 +148,12 @@ func reportCommand(s Streams) *cli.Command {
 			if err != nil {
 				return err
 			}
+			if c.String("format") == "text" && c.String("out") == "" {
+				data = s.verdicts(data)
+			}
 			if out := c.String("out"); out != "" {
 				if err := writeFile(filepath.Clean(out), data); err != nil {
-					return misuse("%w", err)
+					return misuse("%w; name another file with --out", err)
 				}
 			} else if _, err := s.Out.Write(data); err != nil {
 				return notJudged(fmt.Errorf("write the report: %w", err))

@@ -43,7 +43,7 @@ func lintCommand(s Streams) *cli.Command {
 			case !c.Bool("no-build"):
 				tmp, err := os.MkdirTemp("", "perfgate-lint-")
 				if err != nil {
-					return notJudged(fmt.Errorf("make a directory for the test binaries: %w", err))
+					return notJudged(fmt.Errorf("make a directory for the test binaries: %w; have TMPDIR name one with room", err))
 				}
 				defer os.RemoveAll(tmp)
 				dir, err := filepath.Abs(".")

@@ -84,7 +84,7 @@ func newProfiler(c *cli.Context, s Streams) (*profiler, error) {
 	for _, text := range c.StringSlice("match") {
 		sel, err := budget.ParseSelector(text)
 		if err != nil {
-			return nil, misuse("--match %q: %w", text, err)
+			return nil, misuse("--match %q: %w; write Name/key=value, as in a budget", text, err)
 		}
 		p.selectors = append(p.selectors, sel)
 	}
@@ -136,7 +136,7 @@ func (p *profiler) profile(c *cli.Context) error {
 	}
 	if out := c.String("out"); out != "" {
 		if err := writeFile(filepath.Clean(out), data); err != nil {
-			return misuse("%w", err)
+			return misuse("%w; name another file with --out", err)
 		}
 	} else if _, err := p.k.s.Out.Write(data); err != nil {
 		return notJudged(fmt.Errorf("write the profile: %w", err))
@@ -159,7 +159,7 @@ func (p *profiler) run(ctx context.Context, r *bottleneck.Report) error {
 	k.session.Exec = measure.System{Guard: guard}
 	tmp, remove, err := guard.TempDir("build")
 	if err != nil {
-		return notJudged(fmt.Errorf("make a directory for the test binaries: %w", err))
+		return notJudged(fmt.Errorf("make a directory for the test binaries: %w; have TMPDIR name one with room", err))
 	}
 	defer remove()
 	repo, err := measure.Open(ctx, k.session.Exec, ".")

@@ -77,7 +77,7 @@ func publishCommand(s Streams) *cli.Command {
 func regular(name string) error {
 	info, err := os.Lstat(name)
 	if err == nil && !info.Mode().IsRegular() {
-		return misuse("read the result: %s is no plain file", name)
+		return misuse("read the result: %s is no plain file; name the file itself, not a link to it", name)
 	}
 	return nil // whatever else is wrong with it shows when it is read
 }

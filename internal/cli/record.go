@@ -52,7 +52,7 @@ func record(c *cli.Context, s Streams) error {
 	exec := measure.System{Guard: guard}
 	tmp, remove, err := guard.TempDir("build")
 	if err != nil {
-		return notJudged(fmt.Errorf("make a directory for the test binaries: %w", err))
+		return notJudged(fmt.Errorf("make a directory for the test binaries: %w; have TMPDIR name one with room", err))
 	}
 	defer remove()
 	build := func(share float64) (*measure.Arm, error) {
@@ -84,7 +84,7 @@ func record(c *cli.Context, s Streams) error {
 				return interruptedOr(ctx, notJudged(err))
 			}
 			if err := writeFile(out, r.text); err != nil {
-				return misuse("%w", err)
+				return misuse("%w; name another file with --record", err)
 			}
 		}
 	}

@@ -58,7 +58,7 @@ func score(c *cli.Context, s Streams) error {
 		return misuse("--pairs %d is not between 4 and %d", p, sample.MaxRuns)
 	}
 	if o.Suite < 1 || o.Suites < 1 {
-		return misuse("--suite and --suites are counts from 1 on")
+		return misuse("--suite %d or --suites %d is no count from 1 on", o.Suite, o.Suites)
 	}
 	formats := []string{"text", "markdown", "json", "svg"}
 	if !slices.Contains(formats, c.String("format")) {
@@ -83,7 +83,7 @@ func score(c *cli.Context, s Streams) error {
 	}
 	if out := c.String("out"); out != "" {
 		if err := writeFile(filepath.Clean(out), b.Bytes()); err != nil {
-			return misuse("%w", err)
+			return misuse("%w; name another file with --out", err)
 		}
 		return nil
 	}
@@ -119,7 +119,7 @@ func readRecordings(names []string) (*replay.Recording, error) {
 		var r io.Reader = f
 		if filepath.Ext(f.Name()) == ".gz" {
 			if r, err = gzip.NewReader(f); err != nil {
-				return nil, misuse("read the recording in %s: %w", name, err)
+				return nil, misuse("read the recording in %s: %w; give a file that --record wrote, packed by gzip", name, err)
 			}
 		}
 		// The keys of one file must not reach into the next, which sets them all.
@@ -127,7 +127,7 @@ func readRecordings(names []string) (*replay.Recording, error) {
 	}
 	rec, err := replay.Read(io.MultiReader(readers...))
 	if err != nil {
-		return nil, misuse("read the recording in %s: %w", strings.Join(names, ", "), err)
+		return nil, misuse("read the recording in %s: %w; give files that --record wrote", strings.Join(names, ", "), err)
 	}
 	return rec, nil
 }

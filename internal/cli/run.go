@@ -59,9 +59,9 @@ func ready(out string) error {
 		return err
 	}
 	if info, err := os.Stat(out); err == nil && !info.Mode().IsRegular() {
-		return misuse("--out %s is no regular file", out)
+		return misuse("--out %s is no regular file; name one for the samples", out)
 	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return misuse("--out: %w", err)
+		return misuse("--out: %w; name another file for the samples", err)
 	}
 	return nil
 }

@@ -382,7 +382,7 @@ func (p *proposer) rng(k sample.Key, unit string) *rand.Rand {
 
 // budget makes a rule a budget, with the widest limit of those that it covers.
 func (p *proposer) budget(u, better string, r rule) budget.Budget {
-	b := budget.Budget{Match: r.selector, Unit: u, UnitText: printedUnit(u), OnInconclusive: budget.Block}
+	b := budget.Budget{Match: r.selector, Unit: u, UnitText: printedUnit(u), OnInconclusive: budget.Block, OnMissing: budget.Block}
 	limit, exact, waiting, pairs := 0.0, true, true, math.MaxInt
 	var spread float64
 	for _, x := range r.fits {
