@@ -98,7 +98,7 @@ func waivedTable(verdicts []gate.Verdict) section {
 			lines(mark, small(code(w.At))),
 			lines(nameCell(v), code(v.Unit)),
 			lines(bold(change(v)), centresCell(v)),
-			lines(bold(prose(w.Ceiling)), "until "+code(w.Until), small(prose(w.Found))),
+			lines(bold(prose(w.Ceiling)), "until "+strings.ReplaceAll(prose(w.Until), "-", "\u2011"), small(prose(w.Found))),
 			lines(prose(w.Reason), link(w.Link)),
 		))
 	}
