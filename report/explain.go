@@ -33,6 +33,21 @@ type Rule struct {
 	// Warn says that an inconclusive verdict does not keep a check from passing.
 	Warn bool
 	Why  string
+	// Waivers and Renames are those of the files that may be for benchmarks of the budget.
+	Waivers []RuleWaiver
+	Renames []RuleRename
+}
+
+// A RuleWaiver is a waiver as its file states it, compared with nothing.
+type RuleWaiver struct {
+	At                                  string // file:line
+	Match, Ceiling, Until, Reason, Link string // the selector, and the keys of the file
+}
+
+// A RuleRename is a rename as its file states it.
+type RuleRename struct {
+	At       string // file:line
+	From, To string // in base, in head
 }
 
 // An Explanation is what Explain tells: some budgets, and what a result says of them.
@@ -54,6 +69,7 @@ const (
 	maxExplainedPasses = 2
 	maxPassLines       = 50
 	explainWidth       = 100
+	maxRuleNotes       = 10 // waivers or renames of one budget
 )
 
 // Explain writes the budgets in plain words, for a reader who knows no statistics, and their verdicts with
@@ -124,7 +140,8 @@ func (x *explainer) wrap(first, next, format string, args ...any) {
 		word = strings.ReplaceAll(word, "\u00a0", " ")
 		switch {
 		case i == 0:
-		case len(line)+1+len(word) > explainWidth:
+		// A runner obeys a line that begins with ::, behind spaces too: such a word of others begins none.
+		case len(line)+1+len(word) > explainWidth && !strings.HasPrefix(word, "::"):
 			x.line("%s", line)
 			line = next
 		default:
@@ -148,6 +165,27 @@ func (x *explainer) rule(r Rule) {
 	}
 	if r.Why != "" {
 		x.say("Its author says why: %s.", strings.TrimSuffix(r.Why, "."))
+	}
+	if len(r.Waivers) > 0 {
+		x.head("what is waived of it")
+	}
+	for i, w := range r.Waivers {
+		if i == maxRuleNotes {
+			x.item("%d more.", len(r.Waivers)-i)
+			break
+		}
+		x.item("%s: %s. Within that a fail does not hold a check up; after that day every check ends with exit code 2 until somebody has looked.", clean(w.Match, maxName),
+			permitted(gate.Waived{Ceiling: w.Ceiling, Until: w.Until, Reason: w.Reason, Link: w.Link, At: w.At}))
+	}
+	if len(r.Renames) > 0 {
+		x.head("what has another name in base")
+	}
+	for i, n := range r.Renames {
+		if i == maxRuleNotes {
+			x.item("%d more.", len(r.Renames)-i)
+			break
+		}
+		x.item("%s, with all below it, is compared with %s of base (%s).", clean(n.To, maxName), clean(n.From, maxName), clean(n.At, maxName))
 	}
 	x.head("what a verdict on it means")
 	held := "the check ends with exit code 3, until more evidence decides, since this budget says on_inconclusive: block"
@@ -403,15 +441,29 @@ func howWords(v gate.Verdict, r gate.Result) string {
 	return strings.Join(parts, "; ") + "."
 }
 
-func waivedWords(w gate.Waived) string {
-	text := fmt.Sprintf("a fail is permitted up to %s, until %s (%s), because: %s", clean(w.Ceiling, maxName), clean(w.Until, maxName), clean(w.At, maxName), clean(w.Reason, maxText))
+// permitted says what a waiver permits.
+func permitted(w gate.Waived) string {
+	text := fmt.Sprintf("a fail is permitted up to %s, until %s (%s), because: %s", clean(w.Ceiling, maxName), clean(w.Until, maxName), clean(w.At, maxName), strings.TrimSuffix(clean(w.Reason, maxText), "."))
 	if w.Link != "" {
 		text += "; see " + clean(w.Link, maxName)
 	}
-	if w.Beyond {
-		return text + ". The value lies beyond what it permits, so that the fail counts all the same."
+	return text
+}
+
+func waivedWords(w gate.Waived) string {
+	text := permitted(w) + "."
+	if w.Found != "" {
+		text += " Judged by that: " + strings.TrimSuffix(clean(w.Found, maxText), ".")
 	}
-	return text + ". It lies within that, so that the check is not held up; after that day it is."
+	switch {
+	case !w.Beyond && w.Found == "":
+		return text + " It lies within that, so that the check is not held up."
+	case !w.Beyond:
+		return text + ", so that the check is not held up."
+	case w.Found == "":
+		return text + " It is not shown to lie within that, so that the verdict counts as without the waiver."
+	}
+	return text + ". What is not shown to lie within counts as without the waiver."
 }
 
 // consequence says what a verdict does to the exit code.
@@ -433,6 +485,12 @@ func consequence(v gate.Verdict) string {
 func nextWords(v gate.Verdict, r gate.Result) string {
 	a := advice(v)
 	switch {
+	case v.Waived != nil && !v.Waived.Beyond:
+		return "nothing now. Before " + clean(v.Waived.Until, maxName) + " ends undo the change, and delete the waiver at " + clean(v.Waived.At, maxName) +
+			"; or have a new day agreed there, or the limit raised at " + clean(v.At, maxName) + ". From the next day on every check ends with exit code 2 until somebody has."
+	case v.Waived != nil && v.Verdict == gate.Fail:
+		return "find where the cost is" + profileWith(v, r) + ", and bring it back within the ceiling, " + clean(v.Waived.Ceiling, maxName) +
+			". If more is meant, have a higher ceiling agreed at " + clean(v.Waived.At, maxName) + ", or raise the limit at " + clean(v.At, maxName) + ", in the same change, where it is reviewed."
 	case v.Verdict == gate.Fail && v.Head == nil:
 		return "make the benchmark run again: it ran in base. Its output stands in the samples of head."
 	case v.Verdict == gate.Fail && v.Law != nil:

@@ -55,6 +55,9 @@ func TestExplainGolden(t *testing.T) {
 	scales.With = "ops"
 	tail := fail("journal-sync-tail")
 	tail.Why, tail.Better, tail.IgnoreBelow = "three replicas in one room must feel instant.", "lower", "50us"
+	waived := tail
+	waived.Waivers = []RuleWaiver{{At: "budgets/waivers.yaml:3", Match: "JournalSync/net=lan", Ceiling: "18ms", Until: "2026-12-31", Reason: "the journal is checked now.", Link: "https://example.com/1"}}
+	waived.Renames = []RuleRename{{At: "budgets/renames.yaml:3", From: "Sync", To: "JournalSync"}}
 	changed := ruleOfVerdict(t, "inconclusive", "snapshot-time")
 	changed.Limits = [][2]string{{"max_rise", "30%"}}
 	soft := ruleOfVerdict(t, "inconclusive", "snapshot-tail")
@@ -84,14 +87,18 @@ func TestExplainGolden(t *testing.T) {
 		"layouts-own-clock": explanation(t, "fail", fail("ota-throughput"), func(v *gate.Verdict) { v.OwnTime, v.Layouts = true, 4 }),
 		"waived": explanation(t, "fail", fail("encode-time"), func(v *gate.Verdict) {
 			v.Blocks = false
-			v.Waived = &gate.Waived{Ceiling: "80% of change", Until: "2026-12-31", Reason: "the encoder checks its input now", Link: "https://example.com/1", At: "budgets/waivers.yaml:3"}
+			v.Waived = &gate.Waived{Ceiling: "80% of change", Until: "2026-12-31", Reason: "the encoder checks its input now", Link: "https://example.com/1", At: "budgets/waivers.yaml:3", Verdict: gate.Pass, Found: "proved within ceiling 80% of change: at most +66.7 %"}
 		}),
 		"waived-beyond": explanation(t, "fail", fail("encode-time"), func(v *gate.Verdict) {
-			v.Waived = &gate.Waived{Ceiling: "25% of change", Until: "2026-12-31", Reason: "the encoder checks its input now", At: "budgets/waivers.yaml:3", Beyond: true}
+			v.Waived = &gate.Waived{Ceiling: "25% of change", Until: "2026-12-31", Reason: "the encoder checks its input now", At: "budgets/waivers.yaml:3", Beyond: true, Verdict: gate.Fail, Found: "proved beyond ceiling 25% of change: at least +58.9 %"}
 		}),
-		"renamed":   explanation(t, "pass", ruleOfVerdict(t, "pass", "sync-wire"), func(v *gate.Verdict) { v.RenamedFrom = "AntiEntropy/ops=1000/net=ideal" }),
-		"no-result": {Name: "x", Rules: []Rule{tail}, NoResult: "There is no result in .perfgate/result.json yet: run perfgate check."},
-		"gone":      {Name: "y", Result: &gate.Result{}, Verdicts: []gate.Verdict{{ID: "y", Benchmark: "Y", Unit: "B/op", Class: "exact", Verdict: gate.Pass, Reason: "exactly as the base", Base: f(2), Head: f(2), Change: f(0)}}},
+		"waived-open": explanation(t, "inconclusive", ruleOfVerdict(t, "inconclusive", "snapshot-time"), func(v *gate.Verdict) {
+			v.Waived = &gate.Waived{Ceiling: "40%", Until: "2026-12-31", Reason: "snapshots are checked now", At: "budgets/waivers.yaml:3", Beyond: true, Verdict: gate.Inconclusive, Found: "too close to ceiling 40%"}
+		}),
+		"rule-waived": {Name: "journal-sync-tail", Rules: []Rule{waived}, NoResult: "There is no result."},
+		"renamed":     explanation(t, "pass", ruleOfVerdict(t, "pass", "sync-wire"), func(v *gate.Verdict) { v.RenamedFrom = "AntiEntropy/ops=1000/net=ideal" }),
+		"no-result":   {Name: "x", Rules: []Rule{tail}, NoResult: "There is no result in .perfgate/result.json yet: run perfgate check."},
+		"gone":        {Name: "y", Result: &gate.Result{}, Verdicts: []gate.Verdict{{ID: "y", Benchmark: "Y", Unit: "B/op", Class: "exact", Verdict: gate.Pass, Reason: "exactly as the base", Base: f(2), Head: f(2), Change: f(0)}}},
 	} {
 		t.Run(name, func(t *testing.T) { golden(t, filepath.Join("explain", name+".txt"), explain(t, e)) })
 	}
@@ -140,7 +147,9 @@ func TestExplainHostile(t *testing.T) {
 		v.Warnings = append(v.Warnings, "\n::debug::\x00")
 		v.Law = &gate.Law{With: "\x1b]0;t\x07", Unit: "\n::x::", Exponent: 1, Points: []gate.Point{{Size: 1, Head: 1}}}
 	}
-	got := explain(t, Explanation{Result: &saved, NoResult: "\x1b", Verdicts: saved.Verdicts, Rules: []Rule{{ID: "\n::error::", At: "\x1b[0m", Match: "\u202ea", Unit: "\x00", Limits: [][2]string{{"\x1b", "\n::x"}}, Why: "##[error]"}}})
+	got := explain(t, Explanation{Result: &saved, NoResult: "\x1b", Verdicts: saved.Verdicts, Rules: []Rule{{ID: "\n::error::", At: "\x1b[0m", Match: "\u202ea", Unit: "\x00", Limits: [][2]string{{"\x1b", "\n::x"}}, Why: "##[error]",
+		Waivers: []RuleWaiver{{At: "\n::error::", Match: "\x1b[0m", Ceiling: "\u202e", Until: "\n::x", Reason: "##[error]" + strings.Repeat("x ", 1e5), Link: "\x00"}},
+		Renames: []RuleRename{{At: "\n::error::", From: "\x1b", To: "##[error]"}}}}})
 	for _, line := range strings.Split(got, "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") || strings.IndexFunc(line, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }) >= 0 {
 			t.Errorf("line %q", line)

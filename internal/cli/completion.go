@@ -145,7 +145,7 @@ func complete(commands []*cli.Command, words []string) []string {
 		return matching(names, word, "")
 	case len(args) == 0 && path == "completion":
 		return matching(shells, word, "")
-	case len(args) == 0 && path == "explain":
+	case len(args) == 0 && (path == "explain" || path == diagnoseName):
 		return matching(budgetIDs(budgets), word, "")
 	}
 	return nil
@@ -198,14 +198,22 @@ func values(path, flag, budgets string) []string {
 	switch {
 	case flag == "format" && path == "replay":
 		return []string{"text", "markdown", "json", "svg"}
+	case flag == "format" && path == "report":
+		return formats
+	case flag == "format" && path == "trend":
+		return trendFormats
 	case flag == "format":
 		return []string{"markdown", "json", "text"}
 	case flag == "comment":
 		return commentModes
 	case flag == suiteFlagName && path != "replay":
 		return suiteNames(budgets)
+	case flag == "budget":
+		return budgetIDs(budgets)
 	case flag == "match":
 		return selectors(budgets)
+	case flag == "unit":
+		return units(budgets)
 	}
 	return nil
 }
@@ -233,6 +241,15 @@ func selectors(budgets string) (texts []string) {
 	}
 	slices.Sort(texts)
 	return slices.Compact(texts)
+}
+
+func units(budgets string) (names []string) {
+	set, _ := readBudgets(budgets)
+	for _, b := range set.Budgets {
+		names = append(names, b.UnitText)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // matching returns the candidates that begin with what is there, behind a prefix. A selector is written by the

@@ -28,8 +28,6 @@ func diagnoseCommand(s Streams) *cli.Command {
 		Name:      diagnoseName,
 		Usage:     "say which functions a regression is in, and with --bisect which commit",
 		ArgsUsage: "[NAME]",
-		Description: "NAME is the id of a budget or a selector of benchmarks. Without it, the failed budgets of --result are\n" +
-			"looked into. Ends with 0 where something was found, and with 3 where the evidence does not tell.",
 		Flags: []cli.Flag{
 			budgetsFlag(),
 			&cli.StringFlag{Name: "result", Value: filepath.ToSlash(filepath.Join(outDir, resultFile)), Usage: "result `FILE` of the check whose failed budgets are looked into"},

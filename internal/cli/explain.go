@@ -82,7 +82,7 @@ func explanation(c *cli.Context, name string) (report.Explanation, error) {
 	}
 	for _, b := range set.Budgets {
 		if wanted(b) {
-			e.Rules = append(e.Rules, ruleOf(b, set.Against))
+			e.Rules = append(e.Rules, ruleOf(b, set))
 		}
 	}
 	if len(e.Rules) == 0 && len(e.Verdicts) == 0 {
@@ -126,10 +126,10 @@ func unexplained(name string, set budget.Set, verdicts []gate.Verdict) error {
 }
 
 // ruleOf is a budget as its file states it.
-func ruleOf(b budget.Budget, against string) report.Rule {
+func ruleOf(b budget.Budget, set budget.Set) report.Rule {
 	r := report.Rule{
-		ID: b.ID, At: fmt.Sprintf("%s:%d", b.Pos.File, b.Pos.Line), Match: b.Match.Text, Unit: b.UnitText,
-		Class: string(b.Class), Against: against, Warn: b.OnInconclusive == budget.Warn, Why: b.Why,
+		ID: b.ID, At: lineOf(b.Pos), Match: b.Match.Text, Unit: b.UnitText,
+		Class: string(b.Class), Against: set.Against, Warn: b.OnInconclusive == budget.Warn, Why: b.Why,
 	}
 	if b.Better != budget.Unknown {
 		r.Better = b.Better.String()
@@ -149,5 +149,20 @@ func ruleOf(b budget.Budget, against string) report.Rule {
 	if b.IgnoreBelow != nil {
 		r.IgnoreBelow = b.IgnoreBelow.Text
 	}
+	for _, w := range set.Waivers {
+		// Growth cannot be waived.
+		if plain := b.MaxRise != nil || b.MaxDrop != nil || b.AtMost != nil || b.AtLeast != nil; plain && w.Unit == b.Unit && b.Match.Meets(w.Match) {
+			r.Waivers = append(r.Waivers, report.RuleWaiver{
+				At: lineOf(w.Pos), Match: w.Match.Text, Ceiling: w.Ceiling.Text, Until: w.Until, Reason: w.Reason, Link: w.Link,
+			})
+		}
+	}
+	for _, n := range set.Renames {
+		if to, err := budget.ParseSelector(n.To); err == nil && b.Match.Meets(to) {
+			r.Renames = append(r.Renames, report.RuleRename{At: lineOf(n.Pos), From: n.From, To: n.To})
+		}
+	}
 	return r
 }
+
+func lineOf(p budget.Pos) string { return fmt.Sprintf("%s:%d", p.File, p.Line) }
