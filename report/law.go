@@ -29,7 +29,7 @@ func kneeText(l *gate.Law, with string) string {
 
 // fitText says how well the law fits.
 func fitText(l *gate.Law) string {
-	text := fmt.Sprintf("%s, scatter %s", count(len(l.Points), "size"), strings.TrimPrefix(percent(l.Scatter), "+"))
+	text := fmt.Sprintf("%s, scatter %s", count(len(l.Points), "size"), scatter(l))
 	if l.R2 != nil {
 		text += fmt.Sprintf(", R² %s", strconv.FormatFloat(*l.R2, 'f', 4, 64))
 	}
@@ -94,4 +94,12 @@ func textLaws(verdicts []gate.Verdict) []string {
 		all = append(all[:maxTextLaws], fmt.Sprintf("grows: %d more, not listed", len(all)-maxTextLaws))
 	}
 	return all
+}
+
+// scatter says how far the values lie from the law. What is left by rounding alone is none.
+func scatter(l *gate.Law) string {
+	if l.Scatter < 1e-9 {
+		return percent(0)
+	}
+	return strings.TrimPrefix(percent(l.Scatter), "+")
 }

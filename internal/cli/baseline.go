@@ -168,7 +168,7 @@ func baselineList(c *cli.Context, s Streams) error {
 				continue
 			}
 			commit := describe(measure.Version{Ref: "commit", Commit: r.Commit})
-			fmt.Fprintf(s.Out, "%s\t%s\t%s\t%d benchmarks\t%s\n", name, r.Recorded.Format(time.RFC3339), commit, len(r.Samples.Benchmarks), machine(r.Samples))
+			fmt.Fprintf(s.Out, "%s\t%s\t%s\t%s\t%s\n", name, r.Recorded.Format(time.RFC3339), commit, plural(len(r.Samples.Benchmarks), "benchmark"), machine(r.Samples))
 		}
 		if len(broken) > 0 {
 			return notJudged(errors.Join(broken...))
@@ -350,7 +350,7 @@ func (r *recording) record(ctx context.Context, file string) error {
 		}
 		return err
 	}
-	r.k.show.line("recorded %s, %d benchmarks, in %s", r.name, len(head.Benchmarks), r.store)
+	r.k.show.line("recorded %s, %s, in %s", r.name, plural(len(head.Benchmarks), "benchmark"), r.store)
 	return nil
 }
 

@@ -33,7 +33,7 @@ func (b *builder) build(name string, v measure.Version) (*measure.Arm, error) {
 	done := b.k.show.stage("build " + name)
 	arm, err := b.try(name, v)
 	if err == nil {
-		done("%d functions", len(functions(arm)))
+		done("%s", plural(len(functions(arm)), "function"))
 	}
 	if err == nil || !b.ownClock || b.ctx.Err() != nil {
 		b.built = append(b.built, built{name, v})
@@ -46,7 +46,7 @@ func (b *builder) build(name string, v measure.Version) (*measure.Arm, error) {
 		b.ownClock = true
 		return nil, plainErr
 	}
-	done("%d functions", len(functions(arm)))
+	done("%s", plural(len(functions(arm)), "function"))
 	b.without(err)
 	if err := b.again(); err != nil {
 		return nil, err

@@ -138,9 +138,11 @@ func blocksOf(name, text string) (out []block) {
 // and times may be others.
 func TestSessions(t *testing.T) {
 	ran := 0
+	tests := testFiles(t)
 	for _, b := range blocks(t) {
 		fixture, run := strings.CutPrefix(b.note, "run: ")
 		reason, not := strings.CutPrefix(b.note, "not run: ")
+		other, elsewhere := strings.CutPrefix(b.note, "run by ")
 		switch {
 		case b.language != "console":
 			if run || not {
@@ -148,8 +150,9 @@ func TestSessions(t *testing.T) {
 			}
 		case not && len(reason) > 10:
 			t.Logf("%s: not run: %s", b.at(), reason)
+		case elsewhere && strings.Contains(tests, "\nfunc "+other+"(t *testing.T) {"):
 		case !run:
-			t.Errorf("%s: say before the block <!-- run: FIXTURE -->, of internal/cli/testdata/docs, or <!-- not run: REASON -->", b.at())
+			t.Errorf("%s: say before the block <!-- run: FIXTURE -->, of internal/cli/testdata/docs, <!-- run by TEST -->, or <!-- not run: REASON -->", b.at())
 		default:
 			ran++
 			t.Run(b.at(), func(t *testing.T) { session(t, newSandbox(t, fixture), b.lines) })
@@ -158,6 +161,21 @@ func TestSessions(t *testing.T) {
 	if ran == 0 {
 		t.Error("no session of the documents runs")
 	}
+}
+
+// testFiles is the text of the tests of this package, which run what a document says is run by them.
+func testFiles(t *testing.T) string {
+	t.Helper()
+	names, _ := filepath.Glob("*_test.go")
+	var b strings.Builder
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(data)
+	}
+	return b.String()
 }
 
 // session runs the commands of a block, each of which begins with a dollar.

@@ -59,7 +59,7 @@ func lintCommand(s Streams) *cli.Command {
 				if err != nil {
 					return interruptedOr(c.Context, notJudged(err))
 				}
-				done("%d functions", len(functions(arm)))
+				done("%s", plural(len(functions(arm)), "function"))
 				if err := gate.CheckNames(set, functions(arm)); err != nil {
 					return exitError{gate.ExitMisuse, err}
 				}

@@ -81,7 +81,7 @@ func (k *checker) run(ctx context.Context, out string) error {
 	if head.Confidence != "" {
 		sure = fmt.Sprintf("; confidence %s: no baseline", head.Confidence)
 	}
-	k.show.line("wrote the samples of %d benchmarks to %s%s", len(head.Benchmarks), out, sure)
+	k.show.line("wrote the samples of %s to %s%s", plural(len(head.Benchmarks), "benchmark"), out, sure)
 	missing := gate.Unmeasured(k.input(nil, head, runNoBase, true))
 	if k.shard.Of > 0 {
 		k.tellShard()

@@ -126,7 +126,7 @@ func (k *checker) leave(t texts) error {
 	if err != nil {
 		return err
 	}
-	k.show.line("wrote the samples of %d benchmarks to %s", len(head.Benchmarks), k.out)
+	k.show.line("wrote the samples of %s to %s", plural(len(head.Benchmarks), "benchmark"), k.out)
 	if len(k.part) > 0 || len(head.Failures) > 0 {
 		for _, text := range gate.Unmeasured(k.input(nil, head, runNoBase, true)) {
 			k.show.line("not measured: %s", text)

@@ -137,3 +137,11 @@ func (p *show) logger() func(measure.Run) {
 		log.Info("run", args...)
 	}
 }
+
+// plural says how many there are of what: "1 function", "2 functions".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
