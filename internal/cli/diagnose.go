@@ -114,14 +114,11 @@ func newDiagnoser(c *cli.Context, s Streams) (*diagnoser, error) {
 		return nil, misuse("--run-time %v is not between 10ms and 10m", d.plan.Time)
 	case d.most < 1 || d.most > 100_000:
 		return nil, misuse("--max-commits %d is not between 1 and 100000", d.most)
-	case pairs < gate.MinRuns || pairs > sample.MaxRuns:
-		return nil, misuse("--pairs %d is not between %d and %d", pairs, gate.MinRuns, sample.MaxRuns)
-	case d.k.session.Relinks != 0 && d.k.session.Relinks < gate.MinLayouts || d.k.session.Relinks > 20:
-		return nil, misuse("--layouts %d is neither 0 nor between %d and 20", d.k.session.Relinks, gate.MinLayouts)
-	case d.k.session.Procs < 1 || d.k.session.Procs > 1024:
-		return nil, misuse("--cpu %d is not between 1 and 1024", d.k.session.Procs)
-	case d.k.session.Limit < time.Second:
-		return nil, misuse("--limit %v is under 1s", d.k.session.Limit)
+	}
+	for _, err := range []error{checkPairs(pairs, d.k.session.Relinks), checkProcess(d.k.session)} {
+		if err != nil {
+			return nil, err
+		}
 	}
 	if _, err := renderDiagnosis(gate.Diagnosis{}, c.String("format")); err != nil {
 		return nil, err // before it takes a minute

@@ -111,16 +111,37 @@ func newChecker(c *cli.Context, s Streams, out string) (*checker, error) {
 		k.session.Ran = k.show.logger()
 	}
 	switch {
-	case k.session.Procs < 1 || k.session.Procs > 1024:
-		return nil, misuse("--cpu %d is not between 1 and 1024", k.session.Procs)
 	case c.Duration("time-limit") < 0:
 		return nil, misuse("--time-limit %v is negative; leave it out for no limit", c.Duration("time-limit"))
 	case k.session.Target < time.Millisecond || k.session.Target > time.Minute:
 		return nil, misuse("--run-time %v is not between 1ms and 1m", k.session.Target)
-	case k.session.Limit < time.Second:
-		return nil, misuse("--limit %v is under 1s", k.session.Limit)
+	}
+	if err := checkProcess(k.session); err != nil {
+		return nil, err
 	}
 	return k, nil
+}
+
+// checkProcess refuses what no benchmark process can run with.
+func checkProcess(s measure.Session) error {
+	switch {
+	case s.Procs < 1 || s.Procs > 1024:
+		return misuse("--cpu %d is not between 1 and 1024", s.Procs)
+	case s.Limit < time.Second:
+		return misuse("--limit %v is under 1s", s.Limit)
+	}
+	return nil
+}
+
+// checkPairs refuses what no pairs can be judged with.
+func checkPairs(pairs, layouts int) error {
+	switch {
+	case pairs < gate.MinRuns || pairs > sample.MaxRuns:
+		return misuse("--pairs %d is not between %d and %d", pairs, gate.MinRuns, sample.MaxRuns)
+	case layouts != 0 && layouts < gate.MinLayouts || layouts > 20:
+		return misuse("--layouts %d is neither 0 nor between %d and 20", layouts, gate.MinLayouts)
+	}
+	return nil
 }
 
 // quickConfidence is what samples of --quick say of themselves.
@@ -134,13 +155,11 @@ func newPairChecker(c *cli.Context, s Streams, out string) (*checker, error) {
 	}
 	pairs := c.Int("pairs")
 	k.session.Relinks = c.Int("layouts")
-	switch {
-	case k.quick && c.IsSet("pairs"):
+	if k.quick && c.IsSet("pairs") {
 		return nil, misuse("--quick measures %d pairs: leave --pairs out", gate.MinRuns)
-	case pairs < gate.MinRuns || pairs > sample.MaxRuns:
-		return nil, misuse("--pairs %d is not between %d and %d", pairs, gate.MinRuns, sample.MaxRuns)
-	case k.session.Relinks != 0 && k.session.Relinks < gate.MinLayouts || k.session.Relinks > 20:
-		return nil, misuse("--layouts %d is neither 0 nor between %d and 20", k.session.Relinks, gate.MinLayouts)
+	}
+	if err := checkPairs(pairs, k.session.Relinks); err != nil {
+		return nil, err
 	}
 	if k.quick {
 		pairs = gate.MinRuns

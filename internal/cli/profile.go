@@ -71,12 +71,11 @@ func newProfiler(c *cli.Context, s Streams) (*profiler, error) {
 	switch {
 	case p.top < 1 || p.top > 1000:
 		return nil, misuse("--top %d is not between 1 and 1000", p.top)
-	case p.k.session.Procs < 1 || p.k.session.Procs > 1024:
-		return nil, misuse("--cpu %d is not between 1 and 1024", p.k.session.Procs)
 	case p.k.session.Target < 10*time.Millisecond || p.k.session.Target > 10*time.Minute:
 		return nil, misuse("--run-time %v is not between 10ms and 10m", p.k.session.Target)
-	case p.k.session.Limit < time.Second:
-		return nil, misuse("--limit %v is under 1s", p.k.session.Limit)
+	}
+	if err := checkProcess(p.k.session); err != nil {
+		return nil, err
 	}
 	if _, err := renderProfile(bottleneck.Report{}, c.String("format")); err != nil {
 		return nil, err // before it takes a minute
