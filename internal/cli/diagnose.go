@@ -17,7 +17,6 @@ import (
 	"github.com/perfgate/perfgate/internal/budget"
 	"github.com/perfgate/perfgate/internal/gate"
 	"github.com/perfgate/perfgate/internal/measure"
-	"github.com/perfgate/perfgate/internal/sample"
 	"github.com/perfgate/perfgate/report"
 )
 
@@ -115,7 +114,7 @@ func newDiagnoser(c *cli.Context, s Streams) (*diagnoser, error) {
 	case d.most < 1 || d.most > 100_000:
 		return nil, misuse("--max-commits %d is not between 1 and 100000", d.most)
 	}
-	for _, err := range []error{checkPairs(pairs, d.k.session.Relinks), checkProcess(d.k.session)} {
+	for _, err := range []error{refusePairs(pairs, d.k.session.Relinks), refuseProcess(&d.k.session)} {
 		if err != nil {
 			return nil, err
 		}

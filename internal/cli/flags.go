@@ -116,14 +116,14 @@ func newChecker(c *cli.Context, s Streams, out string) (*checker, error) {
 	case k.session.Target < time.Millisecond || k.session.Target > time.Minute:
 		return nil, misuse("--run-time %v is not between 1ms and 1m", k.session.Target)
 	}
-	if err := checkProcess(k.session); err != nil {
+	if err := refuseProcess(&k.session); err != nil {
 		return nil, err
 	}
 	return k, nil
 }
 
-// checkProcess refuses what no benchmark process can run with.
-func checkProcess(s measure.Session) error {
+// refuseProcess refuses what no benchmark process can run with.
+func refuseProcess(s *measure.Session) error {
 	switch {
 	case s.Procs < 1 || s.Procs > 1024:
 		return misuse("--cpu %d is not between 1 and 1024", s.Procs)
@@ -133,8 +133,8 @@ func checkProcess(s measure.Session) error {
 	return nil
 }
 
-// checkPairs refuses what no pairs can be judged with.
-func checkPairs(pairs, layouts int) error {
+// refusePairs refuses what no pairs can be judged with.
+func refusePairs(pairs, layouts int) error {
 	switch {
 	case pairs < gate.MinRuns || pairs > sample.MaxRuns:
 		return misuse("--pairs %d is not between %d and %d", pairs, gate.MinRuns, sample.MaxRuns)
@@ -158,7 +158,7 @@ func newPairChecker(c *cli.Context, s Streams, out string) (*checker, error) {
 	if k.quick && c.IsSet("pairs") {
 		return nil, misuse("--quick measures %d pairs: leave --pairs out", gate.MinRuns)
 	}
-	if err := checkPairs(pairs, k.session.Relinks); err != nil {
+	if err := refusePairs(pairs, k.session.Relinks); err != nil {
 		return nil, err
 	}
 	if k.quick {

@@ -74,7 +74,7 @@ func newProfiler(c *cli.Context, s Streams) (*profiler, error) {
 	case p.k.session.Target < 10*time.Millisecond || p.k.session.Target > 10*time.Minute:
 		return nil, misuse("--run-time %v is not between 10ms and 10m", p.k.session.Target)
 	}
-	if err := checkProcess(p.k.session); err != nil {
+	if err := refuseProcess(&p.k.session); err != nil {
 		return nil, err
 	}
 	if _, err := renderProfile(bottleneck.Report{}, c.String("format")); err != nil {
