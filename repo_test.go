@@ -271,3 +271,42 @@ func (u *unit) refs() []ref {
 func under(dir string, roots ...string) bool {
 	return slices.ContainsFunc(roots, func(r string) bool { return dir == r || strings.HasPrefix(dir, r+"/") })
 }
+
+var relativeLink = regexp.MustCompile(`\]\(([^)#\s:]+)(?:#[^)\s]*)?\)`)
+
+// deadLinks lists the relative links of a document that lead to no file.
+func deadLinks(name, text string) (dead []string) {
+	for _, m := range relativeLink.FindAllStringSubmatch(text, -1) {
+		if _, err := os.Stat(filepath.Join(filepath.Dir(name), filepath.FromSlash(m[1]))); err != nil {
+			dead = append(dead, m[1])
+		}
+	}
+	return dead
+}
+
+// TestLinks follows every relative link of the documents, pictures among them.
+func TestLinks(t *testing.T) {
+	found := 0
+	for _, pattern := range []string{"*.md", "docs/*.md", "budgets/*.md", "benchmarks/*/*.md", "internal/*/*/*.md"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found += len(relativeLink.FindAllString(string(data), -1))
+			for _, link := range deadLinks(name, string(data)) {
+				t.Errorf("%s: the link %s leads to no file", filepath.ToSlash(name), link)
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("%d links were found: the search is broken", found)
+	}
+	if dead := deadLinks("docs/a.md", "[a](../README.md#x) ![b](pictures/none.png) [c](https://example.com/x)"); len(dead) != 1 || dead[0] != "pictures/none.png" {
+		t.Errorf("dead links: %q", dead)
+	}
+}
