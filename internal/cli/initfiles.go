@@ -249,7 +249,7 @@ func (i *initializer) tell(files []newFile, p gate.Proposal, proof prove.Proof, 
 		names = append(names, f.shown)
 	}
 	fmt.Fprintf(&b, "  git add %s\n", strings.Join(names, " "))
-	b.WriteString("  read docs/init.md of perfgate about these budgets, docs/budgets.md about their format\n")
+	b.WriteString("  read docs/newcomer.md of perfgate for the way from here, docs/init.md about these budgets, docs/budgets.md about their format\n")
 	if _, err := i.s.Out.Write(b.Bytes()); err != nil {
 		return notJudged(fmt.Errorf("say what was written: %w", err))
 	}
