@@ -119,7 +119,11 @@ func explained(t gate.BlameTable) string {
 	}
 	s := fmt.Sprintf("%s changed beyond what runs of one version vary", count(n, "function"))
 	if t.Explained != nil {
-		s += fmt.Sprintf(", and add up to %.0f\u00a0%% of the change", 100**t.Explained)
+		add := "add"
+		if n == 1 {
+			add = "adds"
+		}
+		s += fmt.Sprintf(", and %s up to %.0f\u00a0%% of the change", add, 100**t.Explained)
 	}
 	return s
 }

@@ -496,7 +496,11 @@ func nextWords(v gate.Verdict, r gate.Result) string {
 	case v.Verdict == gate.Fail && v.Law != nil:
 		return "find what grows: perfgate profile looks at the largest size" + profileWith(v, r) + ". If the growth is meant, raise exponent_at_most in the same change, where it is reviewed."
 	case v.Verdict == gate.Fail:
-		return "find where the cost is" + profileWith(v, r) + ", and undo it. If it is meant, raise the limit at " + clean(v.At, maxName) + " in the same change, where it is reviewed."
+		meant := "raise the limit at " + clean(v.At, maxName)
+		if v.Waived == nil {
+			meant += ", or waive it for a time in waivers.yaml beside it,"
+		}
+		return "find where the cost is" + profileWith(v, r) + ", and undo it. If it is meant, " + meant + " in the same change, where it is reviewed."
 	case v.Verdict == gate.Inconclusive && a == "":
 		return "mend what the reason names, and run the check again."
 	case a != "":

@@ -125,8 +125,14 @@ func link(s string) string {
 	if len(s) > maxText || !safeLink.MatchString(s) {
 		return code(s)
 	}
-	return `<a href="` + s + `">` + code(s) + "</a>"
+	return `<a href="` + s + `">` + breakable(code(s)) + "</a>"
 }
+
+var partEnd = regexp.MustCompile(`([A-Za-z0-9])/`)
+
+// breakable lets an address go on in the next line behind its parts, so that a long one does not push the
+// rest of its row out of sight.
+func breakable(code string) string { return partEnd.ReplaceAllString(code, "$1/&#8203;") }
 
 // textWaived writes the line about the waiver under the row of a verdict.
 func textWaived(w io.Writer, v gate.Verdict) {

@@ -201,7 +201,11 @@ func (i *initializer) init(ctx context.Context) error {
 	}
 	files[0].data = data
 	if len(files) > 1 {
-		files[1].data = workflow(w.repo.Module, w.repo.Root != "", filepath.ToSlash(i.dir))
+		goMod, err := os.ReadFile("go.mod")
+		if err != nil {
+			return notJudged(fmt.Errorf("read the version of Go: %w", err))
+		}
+		files[1].data = workflow(w.repo.Module, w.repo.Root != "", filepath.ToSlash(i.dir), !buildsPerfgate(goMod))
 	}
 	if i.dry {
 		var b bytes.Buffer

@@ -16,7 +16,7 @@ func TestProposedWorkflow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := string(workflow(`sub/a: b`, true, "budgets"))
+	text := string(workflow(`sub/a: b`, true, "budgets", false))
 	uses := 0
 	for line := range strings.SplitSeq(text, "\n") {
 		use, ok := strings.CutPrefix(strings.TrimSpace(line), "- uses: ")
@@ -34,8 +34,40 @@ func TestProposedWorkflow(t *testing.T) {
 	if !strings.Contains(text, `working-directory: "sub/a: b"`) || !strings.Contains(text, `go-version-file: "sub/a: b/go.mod"`) {
 		t.Errorf("a directory is not quoted:\n%s", text)
 	}
-	if text := string(workflow("/tmp/x", false, "budgets")); strings.Contains(text, "working-directory") {
+	if text := string(workflow("/tmp/x", false, "budgets", false)); strings.Contains(text, "working-directory") {
 		t.Errorf("outside git there is a directory:\n%s", text)
+	}
+}
+
+// The job's Go can build perfgate, whatever the module's go.mod asks for.
+func TestWorkflowGo(t *testing.T) {
+	ours, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(ours), "\ngo "+strings.TrimPrefix(perfgateGo, "go")+".0\n") {
+		t.Errorf("go.mod of this repository does not ask for %s", perfgateGo)
+	}
+	for _, c := range []struct {
+		goMod string
+		want  bool
+	}{
+		{string(ours), true},
+		{"module m\n\ngo 1.26\n", true},
+		{"module m\n\ngo 1.26.3 // why\n", true},
+		{"module m\n\ngo 1.27rc1\n", true},
+		{"module m\n\ngo 1.7\n", false},
+		{"module m\n\ngo 1.25.9\n", false},
+		{"module m\n\ngo 1.24\n\ntoolchain go1.26.1\n", true},
+		{"module m\n", false},
+		{"module m\n\ngo 1.24\n\nrequire example.test/go v1.99.0\n", false},
+	} {
+		if got := buildsPerfgate([]byte(c.goMod)); got != c.want {
+			t.Errorf("%q builds perfgate: %v", c.goMod, got)
+		}
+	}
+	if text := string(workflow(".", true, "budgets", true)); !strings.Contains(text, "          go-version: stable\n") || strings.Contains(text, "go-version-file") {
+		t.Errorf("an old go.mod does not get the newest Go:\n%s", text)
 	}
 }
 

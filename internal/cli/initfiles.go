@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	goversion "go/version"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -154,13 +157,30 @@ const (
 	actionPerfgate = "perfgate/perfgate@v1"
 )
 
-// workflow is the gate on pull requests, for a module in a directory of its repository.
-func workflow(module string, inGit bool, budgets string) []byte {
+// perfgateGo is the Go that the action needs to build perfgate, as go.mod of this repository says.
+const perfgateGo = "go1.26"
+
+var goLines = regexp.MustCompile(`(?m)^(?:go[ \t]+|toolchain[ \t]+go)([0-9][0-9a-z.]*)`)
+
+// buildsPerfgate reports whether the Go that a go.mod asks for is new enough to build perfgate.
+func buildsPerfgate(goMod []byte) bool {
+	return slices.ContainsFunc(goLines.FindAllSubmatch(goMod, -1), func(m [][]byte) bool {
+		return goversion.Compare("go"+string(m[1]), perfgateGo) >= 0
+	})
+}
+
+// workflow is the gate on pull requests, for a module in a directory of its repository. With newest the job
+// takes the newest Go, since that of go.mod cannot build perfgate.
+func workflow(module string, inGit bool, budgets string, newest bool) []byte {
 	var b bytes.Buffer
 	goMod, dir := "go.mod", ""
 	if inGit && module != "." {
 		dir = filepath.ToSlash(module)
 		goMod = path.Join(dir, goMod)
+	}
+	goVersion := "          go-version-file: " + budget.Scalar(goMod) + "\n"
+	if newest {
+		goVersion = "          # perfgate is built with Go " + strings.TrimPrefix(perfgateGo, "go") + " or newer, and go.mod asks for an older one.\n          go-version: stable\n"
 	}
 	fmt.Fprintf(&b, `# Each pull request is measured against what it will replace, and held to the budgets in %s.
 name: perf
@@ -185,11 +205,10 @@ jobs:
           persist-credentials: false
       - uses: %s
         with:
-          go-version-file: %s
-      - uses: %s
+%s      - uses: %s
         with:
           budgets: %s
-`, report.ASCII(budgets, 200), actionCheckout, actionSetupGo, budget.Scalar(goMod), actionPerfgate, budget.Scalar(budgets))
+`, report.ASCII(budgets, 200), actionCheckout, actionSetupGo, goVersion, actionPerfgate, budget.Scalar(budgets))
 	if dir != "" {
 		fmt.Fprintf(&b, "          working-directory: %s\n", budget.Scalar(dir))
 	}
@@ -230,7 +249,7 @@ func (i *initializer) tell(files []newFile, p gate.Proposal, proof prove.Proof, 
 		names = append(names, f.shown)
 	}
 	fmt.Fprintf(&b, "  git add %s\n", strings.Join(names, " "))
-	b.WriteString("  read docs/init.md of perfgate about these budgets, docs/budgets.md about their format\n")
+	b.WriteString("  read docs/newcomer.md of perfgate for the way from here, docs/init.md about these budgets, docs/budgets.md about their format\n")
 	if _, err := i.s.Out.Write(b.Bytes()); err != nil {
 		return notJudged(fmt.Errorf("say what was written: %w", err))
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -35,6 +36,7 @@ func TestMain(m *testing.M) {
 //	waitfile FILE       wait until FILE is there
 //	waitfail PROG ARGS  run again and again until it fails
 //	sub FILE OLD NEW    replace text that must be in the file
+//	module DIR M@V      make DIR a copy of version V of the public module M, or skip the story
 func TestScripts(t *testing.T) {
 	for _, prog := range []string{"git", "go"} {
 		if _, err := exec.LookPath(prog); err != nil {
@@ -57,6 +59,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
+			env.Values["t"] = env.T()
 			env.Setenv("RECORDINGS", recordings)
 			env.Setenv("NEXTWEEK", day(time.Now().AddDate(0, 0, 7))) // for what has to hold today
 			env.Setenv("GOCACHE", goenv[0])
@@ -113,6 +116,11 @@ func TestScripts(t *testing.T) {
 					}
 				}
 			},
+			"module": func(ts *testscript.TestScript, _ bool, args []string) {
+				if err := copyModule(ts.MkAbs(args[0]), args[1]); err != nil {
+					ts.Value("t").(testscript.T).Skip("needs " + args[1] + ": " + err.Error())
+				}
+			},
 			"sub": func(ts *testscript.TestScript, _ bool, args []string) {
 				name := ts.MkAbs(args[0])
 				data, err := os.ReadFile(name)
@@ -124,6 +132,24 @@ func TestScripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+// copyModule makes a directory a copy of a version of a public module, which comes from the cache of modules or
+// as the go command is told to fetch them here.
+func copyModule(dir, module string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", module)
+	cmd.Dir = filepath.Dir(dir) // in no module
+	var got struct{ Dir, Error string }
+	out, err := cmd.Output()
+	if err := json.Unmarshal(out, &got); err == nil && got.Error != "" {
+		return errors.New(got.Error)
+	}
+	if err != nil {
+		return err
+	}
+	return os.CopyFS(dir, os.DirFS(got.Dir))
 }
 
 // A file that is being written is seen whole or not at all.

@@ -86,10 +86,21 @@ type FunctionCost struct {
 
 // row is the row of a function, with the speed of the machine divided out.
 func (fn FunctionCost) row(f []float64) BlameRow {
-	return BlameRow{
+	r := BlameRow{
 		Function: fn.Name, In: fn.In, For: fn.For, Base: mean(timesEach(fn.Base, f)), Head: mean(timesEach(fn.Head, f)),
 		BaseAll: mean(timesEach(fn.BaseAll, f)), HeadAll: mean(timesEach(fn.HeadAll, f)), Samples: fn.Samples, Note: fn.Note,
 	}
+	r.Base, r.Head = rounded(r.Base, r.Head), rounded(r.Head, r.Base)
+	r.BaseAll, r.HeadAll = rounded(r.BaseAll, r.HeadAll), rounded(r.HeadAll, r.BaseAll)
+	return r
+}
+
+// rounded is x, or 0 when beside the other value it is only what floating point leaves of a subtraction of equals.
+func rounded(x, other float64) float64 {
+	if math.Abs(x) < 1e-12*math.Abs(other) {
+		return 0
+	}
+	return x
 }
 
 const (

@@ -112,6 +112,22 @@ func TestAttributeCounts(t *testing.T) {
 	}
 }
 
+// What is left of a subtraction is nothing, and not 8.5e-22 bytes.
+func TestAttributeRounds(t *testing.T) {
+	c := Costs{Kind: "allocated bytes", Unit: "B/op", Base: []float64{0.0005, 0.0005, 0.0005}, Head: []float64{48, 48, 48}}
+	left := []float64{-8.5e-22, -8.5e-22, -8.5e-22}
+	c.Functions = []FunctionCost{{Name: "f", FirstParty: true, Base: left, Head: c.Head, BaseAll: left, HeadAll: c.Head}}
+	table := Attribute(c, 5)
+	if len(table.Rows) != 1 || table.Through == nil {
+		t.Fatalf("%+v", table)
+	}
+	for _, r := range []BlameRow{table.Rows[0], *table.Through} {
+		if r.Base != 0 || r.BaseAll != 0 || math.Abs(r.Head-48) > 1e-9 {
+			t.Errorf("what is left of nothing is shown: %+v", r)
+		}
+	}
+}
+
 // What a process allocates once is no difference of an operation, though all runs agree.
 func TestAttributeNothing(t *testing.T) {
 	for unit, x := range map[string]float64{"B/op": 0.01, "allocs/op": 0.001} {
