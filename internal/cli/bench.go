@@ -53,6 +53,15 @@ func benchText(s Streams, r gate.Result, result string) ([]byte, error) {
 	if err != nil {
 		return nil, notJudged(err)
 	}
+	renamed := map[string]bool{}
+	for _, v := range r.Verdicts {
+		if v.RenamedFrom != "" {
+			renamed[v.Package+"."+v.Benchmark] = true
+		}
+	}
+	if n := len(renamed); n > 0 {
+		fmt.Fprintf(s.Err, "benchstat takes %d benchmarks that were renamed for others in base and in head\n", n)
+	}
 	if layouts > 0 {
 		fmt.Fprintf(s.Err, "left out %d runs in other orders of the functions\n", layouts)
 	}

@@ -127,8 +127,11 @@ func newDiagnoser(c *cli.Context, s Streams) (*diagnoser, error) {
 	if d.k.budgets, err = readBudgets(d.k.budgetsDir); err != nil {
 		return nil, err
 	}
-	// A waiver does not move a regression, and a rename is of these two versions alone.
-	d.k.budgets.Waivers, d.k.budgets.Renames = nil, nil
+	// A waiver does not move a regression, and what a rename says of two versions it does not of those between.
+	d.k.budgets.Waivers = nil
+	if c.Bool("bisect") {
+		d.k.budgets.Renames = nil
+	}
 	if d.name != "" {
 		d.k.budgets, err = meant(d.k.budgets, d.name, c.Bool("bisect"))
 		return d, err
@@ -318,7 +321,7 @@ func (d *diagnoser) functions(ctx context.Context, w *world, out *gate.Diagnosis
 	if k.session.Base, err = b.build("base", base); err != nil {
 		return notJudged(err)
 	}
-	k.session.Progress = k.show.progress
+	k.session.Progress, k.session.Renames = k.show.progress, renames(k.budgets)
 	all := functions(k.session.Head)
 	var names []string
 	for _, bu := range k.budgets.Budgets {

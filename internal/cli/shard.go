@@ -78,7 +78,7 @@ func (k *checker) share(wanted []string, base texts) []string {
 
 // header is what the samples of the shard say of themselves.
 func (k *checker) header(base texts) gate.ShardHeader {
-	h := gate.ShardHeader{Shard: k.shard, Budgets: k.budgets.Digest, Options: k.options}
+	h := gate.ShardHeader{Shard: k.shard, Budgets: k.budgets.Digest, IDs: k.only.ids, Options: k.options}
 	for _, s := range k.suites {
 		h.Suites = append(h.Suites, s.Name)
 	}
@@ -146,7 +146,11 @@ func judgeShards(c *cli.Context, s Streams) error {
 			return misuse("--%s and --shards both say what is judged: give one of them", flag)
 		}
 	}
-	set, suites, err := readSet(c)
+	today, err := todayOr(c.String("today"))
+	if err != nil {
+		return err
+	}
+	set, suites, part, err := readPart(c)
 	if err != nil {
 		return err
 	}
@@ -166,7 +170,10 @@ func judgeShards(c *cli.Context, s Streams) error {
 		}
 		shards = append(shards, shard)
 	}
-	in, err := gate.MergeShards(judgeInput(set, suites, nil, nil, "", c.Bool("allow-no-base")), shards)
+	in := judgeInput(set, suites, nil, nil, "", c.Bool("allow-no-base"))
+	in.Today = today
+	in.IDs, in.Declared = part.ids, part.declared
+	in, err = gate.MergeShards(in, shards)
 	if err != nil {
 		return misuse("merge the shards: %w", err)
 	}

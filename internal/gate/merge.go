@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/perfgate/perfgate/internal/budget"
 	"github.com/perfgate/perfgate/internal/sample"
 )
 
@@ -50,7 +51,7 @@ func MergeShards(in Input, got []ShardSamples) (Input, error) {
 	for _, s := range merged {
 		functions := m.functions(s.id.Number)
 		heads = append(heads, sample.Part{Set: s.Head, Functions: functions})
-		bases = append(bases, sample.Part{Set: s.Base, Functions: functions})
+		bases = append(bases, sample.Part{Set: m.asOf(s), Functions: functions})
 	}
 	out.Head, out.Stored = sample.Merge("the shards", heads), merged[0].Baseline
 	switch merged[0].said[shardBase] {
@@ -196,6 +197,9 @@ func (m *merger) compare(shards []*shard) error {
 	if got := first.said[shardSuites]; got != strings.Join(suites, " ") {
 		return fmt.Errorf("%s is of %s; judge it with the same --suite", first.Head.File, suiteWords(got))
 	}
+	if got := first.said[shardIDs]; got != strings.Join(m.in.IDs, " ") {
+		return fmt.Errorf("%s is of %s; judge it with the same --budget", first.Head.File, idWords(got))
+	}
 	for _, s := range shards {
 		if s.said[shardBase] == shardNone && first.said[shardBase] != shardNone {
 			s.state, s.reason = ShardFailed, "it had nothing to compare with: "+s.said[shardNoBase]
@@ -205,7 +209,7 @@ func (m *merger) compare(shards []*shard) error {
 			return fmt.Errorf("%s and %s were not measured together", s.Base.File, s.Head.File)
 		}
 		for _, key := range []struct{ key, word string }{
-			{"commit", "commit"}, {shardBudgets, "budgets"}, {shardSuites, "suites"}, {shardOptions, "options"},
+			{"commit", "commit"}, {shardBudgets, "budgets"}, {shardSuites, "suites"}, {shardIDs, "budgets asked for"}, {shardOptions, "options"},
 			{shardBase, "base"}, {shardBaseline, "record of the base"}, {"looks", "looks"}, {"go", "Go version"},
 		} {
 			if a, b := first.said[key.key], s.said[key.key]; a != b {
@@ -248,6 +252,13 @@ func suiteWords(names string) string {
 	return "the suites " + names
 }
 
+func idWords(ids string) string {
+	if ids == "" {
+		return "all budgets"
+	}
+	return "the budgets " + ids
+}
+
 // sameTree refuses shards whose work trees differ though they are of one commit, or of none.
 func sameTree(a, b *shard) error {
 	if commit := a.said["commit"]; commit != "" && !strings.HasSuffix(commit, "+dirty") {
@@ -273,13 +284,33 @@ func (m *merger) own(shards []*shard) error {
 				continue
 			}
 			for _, b := range set.Benchmarks {
-				if n := m.shards.of(b.Name); n != s.id.Number {
+				if !m.mine(s, set, b.Name) {
 					return fmt.Errorf("%s is shard %v and has samples of %.100s, which is not of its part", set.File, s.id, b.Name)
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// mine reports whether a set of a shard may have a benchmark: that of the base has it as head calls it, and
+// others of a function that one of those was in.
+func (m *merger) mine(s *shard, set *sample.Set, name string) bool {
+	if m.shards.of(name) == s.id.Number {
+		return true
+	}
+	return set == s.Base && slices.ContainsFunc(m.in.Budgets.Renames, func(r budget.Rename) bool {
+		return functionOf(r.From) == functionOf(name) && m.shards.of(r.To) == s.id.Number
+	})
+}
+
+// asOf returns the base of a shard without what is to be compared in another one.
+func (m *merger) asOf(s *shard) *sample.Set {
+	if s.Base == nil || len(m.in.Budgets.Renames) == 0 || len(m.shards.plan) == 0 {
+		return s.Base
+	}
+	j := judge{in: m.in}
+	return s.Base.Only(func(k sample.Key) bool { return m.shards.of(j.headName(k.Name)) == s.id.Number })
 }
 
 func (m *merger) functions(number int) []string {

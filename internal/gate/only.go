@@ -8,8 +8,8 @@ import (
 )
 
 // Only returns the set with the budgets of these ids alone, in the order of the files, and the ids in
-// that order, each once. The suites go with the rest of the budgets: nothing is asked of them. The error
-// is budget.Problems and tells of every id that no budget has.
+// that order, each once. The suites and the waivers for the rest of the budgets go with it: nothing is
+// asked of them. The error is budget.Problems and tells of every id that no budget has.
 func Only(set budget.Set, ids []string) (budget.Set, []string, error) {
 	var declared []string
 	for _, b := range set.Budgets {
@@ -25,8 +25,15 @@ func Only(set budget.Set, ids []string) (budget.Set, []string, error) {
 		return set, nil, problems
 	}
 	asked := func(id string) bool { return slices.Contains(ids, id) }
+	whole := set
 	set.Budgets = slices.DeleteFunc(slices.Clone(set.Budgets), func(b budget.Budget) bool { return !asked(b.ID) })
 	set.Suites = nil
+	// A waiver that is for no budget at all is a mistake whatever is asked for.
+	set.Waivers = slices.DeleteFunc(slices.Clone(set.Waivers), func(w budget.Waiver) bool {
+		_, here := pointless(set, &w)
+		_, anywhere := pointless(whole, &w)
+		return here && !anywhere
+	})
 	return set, slices.DeleteFunc(declared, func(id string) bool { return !asked(id) }), nil
 }
 

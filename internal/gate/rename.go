@@ -99,7 +99,7 @@ func (j *judge) checkRenames(base *sample.Set) {
 			continue
 		}
 		// Of a part of the benchmarks, or after a run that broke off, nobody knows what is not there.
-		whole := !j.inPart()
+		whole := !j.inPart() && !j.in.Part
 		if whole && !slices.ContainsFunc(head.Benchmarks, func(b *sample.Benchmark) bool { return within(b.Name, r.To) }) {
 			if function, _, _ := strings.Cut(r.To, "/"); !j.hides(function) {
 				j.errs = append(j.errs, budget.Problem{

@@ -92,7 +92,8 @@ func hash(name string) uint64 {
 }
 
 // Restrict returns the input of a shard that measures only the functions, which are without the word
-// Benchmark: the budgets and the selectors of suites that are about others are left out.
+// Benchmark: the budgets, the waivers, the renames and the selectors of suites that are about others are
+// left out.
 func Restrict(in Input, functions []string) Input {
 	mine := func(sel budget.Selector) bool { return slices.Contains(functions, sel.Name) }
 	parts := func(suites []budget.Suite) []budget.Suite {
@@ -110,6 +111,13 @@ func Restrict(in Input, functions []string) Input {
 		// Without suites everything would be asked for.
 		return !mine(b.Match) || len(in.Suites) > 0 && len(suites) == 0
 	})
+	in.Budgets.Waivers = slices.DeleteFunc(slices.Clone(in.Budgets.Waivers), func(w budget.Waiver) bool {
+		return !mine(w.Match) || len(in.Suites) > 0 && len(suites) == 0
+	})
+	// What went to another part is not there any more, and what came from one is run here too.
+	in.Budgets.Renames = slices.DeleteFunc(slices.Clone(in.Budgets.Renames), func(r budget.Rename) bool {
+		return !slices.Contains(functions, functionOf(r.To)) && !slices.Contains(functions, functionOf(r.From))
+	})
 	in.Budgets.Suites, in.Suites, in.Part = parts(in.Budgets.Suites), suites, true
 	return in
 }
@@ -121,6 +129,7 @@ const ShardKey = "shard"
 const (
 	shardBudgets  = "shard-budgets"
 	shardSuites   = "shard-suites"
+	shardIDs      = "shard-budget-ids"
 	shardOptions  = "shard-options"
 	shardBase     = "shard-base"
 	shardNoBase   = "shard-no-base"
@@ -140,6 +149,7 @@ type ShardHeader struct {
 	Shard   Shard
 	Budgets string   // their digest
 	Suites  []string // asked for
+	IDs     []string // of the budgets asked for; none is all
 	Options string   // how was measured, in words that are the same for the same
 	// BaseFile is the digest of the samples that head is to be compared with, where they were not
 	// measured; NoBase why there is nothing to compare with. Both are empty where a version was measured.
@@ -161,7 +171,7 @@ func (h ShardHeader) Provenance() [][2]string {
 		base = shardNone
 	}
 	out := [][2]string{
-		{ShardKey, h.Shard.String()}, {shardBudgets, h.Budgets}, {shardSuites, strings.Join(h.Suites, " ")}, {shardOptions, h.Options},
+		{ShardKey, h.Shard.String()}, {shardBudgets, h.Budgets}, {shardSuites, strings.Join(h.Suites, " ")}, {shardIDs, strings.Join(h.IDs, " ")}, {shardOptions, h.Options},
 		{shardBase, base}, {shardNoBase, h.NoBase}, {shardBaseline, h.Baseline},
 	}
 	for i, f := range h.Functions {
@@ -215,8 +225,13 @@ func (s *Shards) of(name string) int {
 	if s == nil {
 		return 0
 	}
+	return s.plan[functionOf(name)]
+}
+
+// functionOf returns the function that a benchmark is in.
+func functionOf(name string) string {
 	function, _, _ := strings.Cut(name, "/")
-	return s.plan[function]
+	return function
 }
 
 // lost says why a benchmark was not measured, where its shard was not merged.

@@ -57,9 +57,17 @@ func (s *Session) Compare(ctx context.Context, it Item, dir string, plan Compare
 	if plan.Time == 0 {
 		plan.Time = time.Second
 	}
-	c := comparing{s: s, it: it, dir: dir}
+	c := comparing{s: s, it: it, dir: dir, names: [2]string{it.Name, it.Name}}
+	other := ""
 	for i, arm := range s.arms() {
-		if c.bins[i] = arm.binary(it.Package, functionOf(it.Name)); c.bins[i] == nil {
+		for _, name := range s.namesIn(i, it) {
+			if b := arm.binary(it.Package, functionOf(name)); b != nil && c.bins[i] == nil {
+				c.bins[i], c.names[i] = b, name
+			} else if b != nil {
+				other = name
+			}
+		}
+		if c.bins[i] == nil {
 			return nil, fmt.Errorf("compare profiles of %s: %s does not have it", it.Name, armNames[i])
 		}
 	}
@@ -69,6 +77,11 @@ func (s *Session) Compare(ctx context.Context, it Item, dir string, plan Compare
 	var quick [2]line
 	if err := c.both(ctx, workers[0], func(arm int, cpus []int) (err error) {
 		quick[arm], err = c.run(ctx, arm, cpus, (plan.Time / 4).String())
+		if err != nil && arm == 0 && other != "" && ctx.Err() == nil {
+			// It has the name of head already.
+			c.bins[0], c.names[0] = s.Base.binary(it.Package, functionOf(other)), other
+			quick[arm], err = c.run(ctx, arm, cpus, (plan.Time / 4).String())
+		}
 		return err
 	}); err != nil {
 		return nil, err
@@ -101,10 +114,11 @@ func (s *Session) Compare(ctx context.Context, it Item, dir string, plan Compare
 
 // A comparing is one Compare on its way.
 type comparing struct {
-	s    *Session
-	it   Item
-	dir  string
-	bins [2]*Binary
+	s     *Session
+	it    Item
+	dir   string
+	bins  [2]*Binary
+	names [2]string // of the benchmark, in base and in head
 	// until is when no further run begins; zero is never.
 	until time.Time
 }
@@ -195,7 +209,7 @@ func (c *comparing) run(ctx context.Context, arm int, cpus []int, benchtime stri
 	out := c.s.Exec.Run(ctx, Command{
 		Path: b.Path,
 		Args: append([]string{
-			"-test.run=^$", "-test.bench=" + pattern(c.it.Name), "-test.benchtime=" + benchtime, "-test.count=1",
+			"-test.run=^$", "-test.bench=" + pattern(c.names[arm]), "-test.benchtime=" + benchtime, "-test.count=1",
 			"-test.benchmem", fmt.Sprintf("-test.cpu=%d", procs), "-test.v",
 		}, flags...),
 		Dir: b.Dir, Env: append(CleanEnv(), "PWD="+b.Dir), CPUs: cpus, Limit: c.s.Limit,
@@ -204,7 +218,7 @@ func (c *comparing) run(ctx context.Context, arm int, cpus []int, benchtime stri
 		return line{}, context.Cause(ctx)
 	}
 	var r Recording
-	lines := r.read(out.Stdout, b.Package, procs, func(name string) bool { return name == c.it.Name })
+	lines := r.read(out.Stdout, b.Package, procs, func(name string) bool { return name == c.names[arm] })
 	if out.Err != nil || len(lines) != 1 {
 		return line{}, fmt.Errorf("compare profiles of %s in %s: %s", c.it.Name, armNames[arm], oneLine(failureText(out)))
 	}

@@ -53,3 +53,15 @@ func (s *Session) nameIn(arm int, it Item, function string) string {
 	}
 	return ""
 }
+
+// namesIn returns the names that an item may have in an arm, the likely one first.
+func (s *Session) namesIn(arm int, it Item) []string {
+	if arm == 0 {
+		for _, r := range s.Renames {
+			if of(r.To)(it.Name) {
+				return []string{r.From + strings.TrimPrefix(it.Name, r.To), it.Name}
+			}
+		}
+	}
+	return []string{it.Name}
+}

@@ -118,6 +118,16 @@ func TestRenameNames(t *testing.T) {
 			t.Errorf("head's %s is %s in base, not %s", head, got, base)
 		}
 	}
+	for head, names := range map[string][]string{
+		"BenchmarkB/n=1": {"BenchmarkA/n=1", "BenchmarkB/n=1"}, "BenchmarkD/y=1": {"BenchmarkC/x=1", "BenchmarkD/y=1"}, "BenchmarkD/y=2": {"BenchmarkD/y=2"},
+	} {
+		if got := s.namesIn(0, Item{Name: head}); !slices.Equal(got, names) {
+			t.Errorf("head's %s may be %v in base, not %v", head, got, names)
+		}
+		if got := s.namesIn(1, Item{Name: head}); !slices.Equal(got, []string{head}) {
+			t.Errorf("head's %s may be %v in head", head, got)
+		}
+	}
 	asked := []string{"BenchmarkB", "BenchmarkD"}
 	for _, c := range []struct {
 		arm      int

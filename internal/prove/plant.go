@@ -279,9 +279,14 @@ func (t *trial) gaps() []Plant {
 	crashed.Remove(last)
 	crashed.Fail(last.Name, "panic: planted")
 	nothing := func(sample.Key) bool { return false }
+	lacks := Missing
+	if t.b.OnMissing == budget.Warn {
+		// The budget says that its benchmark may be absent. It does not say so of a head without any.
+		lacks = Excused
+	}
 	return []Plant{
-		t.try(Dropped, "head lacks "+last.Name, Missing, base, dropped),
-		t.try(Renamed, "head has "+last.Name+"/renamed instead", Missing, base, renamed),
+		t.try(Dropped, "head lacks "+last.Name, lacks, base, dropped),
+		t.try(Renamed, "head has "+last.Name+"/renamed instead", lacks, base, renamed),
 		t.try(Crashed, last.Name+" panics in head", Fail, base, crashed),
 		t.try(NoHead, "head measured nothing", Missing, base, t.in.Head.Only(nothing)),
 		t.try(NoBase, "base measured nothing", NotGreen, base.Only(nothing), t.in.Head),

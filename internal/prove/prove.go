@@ -74,8 +74,9 @@ type Want string
 // What is wanted.
 const (
 	Fail     Want = "fail"
-	Missing  Want = "missing"  // and an exit code that is not 0
-	NotPass  Want = "not pass" // fail or inconclusive: anything but green
+	Missing  Want = "missing"          // and an exit code that is not 0
+	Excused  Want = "missing, excused" // where on_missing is warn
+	NotPass  Want = "not pass"         // fail or inconclusive: anything but green
 	NotFail  Want = "not fail"
 	NotGreen Want = "not green" // an exit code that is not 0
 	Anything Want = "anything"  // shown as it comes
@@ -301,7 +302,7 @@ func (t *trial) try(name, size string, want Want, base, head *sample.Set) Plant 
 		return p
 	}
 	p.Verdict, p.Reason = v.Verdict, v.Reason
-	if want != Missing && want != NotGreen && name != Crashed {
+	if want != Missing && want != Excused && want != NotGreen && name != Crashed {
 		for _, l := range v.Limits {
 			if l.Kind == t.l.kind {
 				p.Verdict, p.Reason = l.Verdict, l.Reason
@@ -313,6 +314,8 @@ func (t *trial) try(name, size string, want Want, base, head *sample.Set) Plant 
 		p.OK = p.Verdict == gate.Fail && exit == gate.ExitFail
 	case Missing:
 		p.OK = p.Verdict == gate.Missing && v.Blocks && exit != gate.ExitPass
+	case Excused:
+		p.OK = p.Verdict == gate.Missing
 	case NotPass:
 		p.OK = p.Verdict != gate.Pass
 	case NotFail:
@@ -364,7 +367,7 @@ func (t *trial) explain(r Rule) (problem, help string) {
 	switch {
 	case t.same && p.Verdict == gate.Inconclusive:
 		help = "base and head are one program, which a check does not measure: give samples of a check with another --base"
-	case p.Verdict == gate.Missing && p.Want != Missing:
+	case p.Verdict == gate.Missing && p.Want != Missing && p.Want != Excused:
 		help = "give samples of a check that could compare"
 	case p.Verdict == gate.Inconclusive && r.Smallest != nil:
 		help = fmt.Sprintf("at this noise a change is found 95 times of 100 from %+.1f %% on: raise the limit, measure more pairs, or make the benchmark quieter", 100**r.Smallest)

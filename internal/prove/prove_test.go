@@ -176,6 +176,21 @@ func TestHealthyRulesAreProved(t *testing.T) {
 	}
 }
 
+// A budget whose benchmark may be absent is proved: what head lacks is missing, and holds nothing up.
+func TestExcusedAbsenceIsProved(t *testing.T) {
+	p := healthy.prove(t, "match: Walk, unit: ns/op, max_rise: 10%, on_missing: warn", "match: Sync, unit: rounds/op, max_rise: 0%, on_missing: warn")
+	if p.Proved != 4 || p.Unproved != 0 {
+		t.Fatalf("%d rules proved, %d not", p.Proved, p.Unproved)
+	}
+	for _, r := range p.Rules {
+		for name, want := range map[string]Want{Dropped: Excused, Renamed: Excused, NoHead: Missing} {
+			if plant := r.plant(t, name); plant.Verdict != gate.Missing || plant.Want != want {
+				t.Errorf("%s on %s: %s", r.ID, r.Benchmark, dump(plant))
+			}
+		}
+	}
+}
+
 // What is planted is what its name says: the gate reports the same change.
 func TestPlantsAreOfTheSizeThatTheySay(t *testing.T) {
 	w := healthy
@@ -421,9 +436,9 @@ func TestWants(t *testing.T) {
 		{trial.in.Head, gate.Pass, []Want{NotFail, Anything}},
 		{slow, gate.Fail, []Want{Fail, NotPass, NotGreen, Anything}},
 		{near, gate.Inconclusive, []Want{NotPass, NotFail, NotGreen, Anything}},
-		{none, gate.Missing, []Want{Missing, NotPass, NotFail, NotGreen, Anything}},
+		{none, gate.Missing, []Want{Missing, Excused, NotPass, NotFail, NotGreen, Anything}},
 	} {
-		for _, want := range []Want{Fail, Missing, NotPass, NotFail, NotGreen, Anything} {
+		for _, want := range []Want{Fail, Missing, Excused, NotPass, NotFail, NotGreen, Anything} {
 			p := trial.try("x", "", want, trial.in.Base, tt.head)
 			if p.Verdict != tt.comes || p.OK != slices.Contains(tt.ok, want) {
 				t.Errorf("%s where %s is wanted: %+v", tt.comes, want, p)
