@@ -124,7 +124,7 @@ func TestHostileNamesEndToEnd(t *testing.T) {
 	}
 	inert(t, "judge", output)
 	summary := filepath.Join(dir, "summary.md")
-	for _, format := range []string{"markdown", "text", "json"} {
+	for _, format := range []string{"markdown", "text", "json", "html", "junit"} {
 		output, code, _ := asProgram(t, dir, nil, "report", "--result", "result.json", "--format", format)
 		if code != gate.ExitFail {
 			t.Errorf("report --format %s: exit code %d\n%.2000s", format, code, output)
