@@ -76,6 +76,10 @@ func JUnit(w io.Writer, r gate.Result) error {
 		property(side.name+".measured", side.Measured)
 	}
 	property("repeat", reproduce(r))
+	property("shards", textShards(r))
+	for i, n := range r.Notes[:min(len(r.Notes), maxNotes)] {
+		property(fmt.Sprintf("note.%d", i+1), n)
+	}
 	for _, v := range worstFirst(r.Verdicts) {
 		s.Cases = append(s.Cases, newJUnitCase(r, v))
 	}
@@ -122,6 +126,9 @@ func newJUnitCase(r gate.Result, v gate.Verdict) junitCase {
 		facts = append(facts, "base "+base+", head "+head+" "+change(v))
 	}
 	facts = append(facts, strings.Join(limits(v), ", "), evidence(v), v.Why)
+	if v.RenamedFrom != "" {
+		facts = append(facts, "in base "+v.RenamedFrom)
+	}
 	if v.At != "" {
 		facts = append(facts, "budget "+v.ID+" in "+v.At)
 	}
