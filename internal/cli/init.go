@@ -446,7 +446,7 @@ func (i *initializer) propose(survey gate.Survey, suite string, head measure.Ver
 			return p, proof, nil, err
 		}
 		if proof.Unproved == 0 || n == widenings {
-			done("%d budgets, %d rules proved able to fail", len(p.Budgets), proof.Proved)
+			done("%s, %s proved able to fail", plural(len(p.Budgets), "budget"), plural(proof.Proved, "rule"))
 			return p, proof, data, nil
 		}
 		told := map[string]bool{}

@@ -234,7 +234,7 @@ func (i *initializer) tell(files []newFile, p gate.Proposal, proof prove.Proof, 
 			fmt.Fprintf(&b, "%s: %s on %s %s; %s\n", report.ASCII(r.At, 200), r.ID, report.ASCII(r.Benchmark, 200), report.ASCII(r.Problem, 800), report.ASCII(r.Help, 400))
 		}
 	}
-	fmt.Fprintf(&b, "%d rules proved able to fail, %d not; a check of unchanged code takes about %s\n", proof.Proved, proof.Unproved, seconds(check))
+	fmt.Fprintf(&b, "%s proved able to fail, %d not; a check of unchanged code takes about %s\n", plural(proof.Proved, "rule"), proof.Unproved, seconds(check))
 	for _, f := range files {
 		fmt.Fprintf(&b, "wrote %s\n", f.shown)
 	}

@@ -27,6 +27,7 @@ func proveCommand(s Streams) *cli.Command {
 		Flags: append([]cli.Flag{
 			budgetsFlag(),
 			suiteFlag(),
+			budgetFlag(),
 			&cli.BoolFlag{Name: "measure", Usage: "measure now, into the directory --samples, as check does"},
 			&cli.StringFlag{Name: "samples", Value: ".perfgate", Usage: "`DIR` in which perfgate check left " + baseFile + " and " + headFile},
 			&cli.StringFlag{Name: "base", Usage: "`FILE` of benchmark text of base, with --head instead of --samples"},
@@ -34,12 +35,12 @@ func proveCommand(s Streams) *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "write the proof as JSON to stdout, and the table to stderr"},
 		}, measureFlags()...),
 		Action: func(c *cli.Context) error {
-			set, suites, err := readSet(c)
+			set, suites, part, err := readPart(c)
 			if err != nil {
 				return err
 			}
 			if c.Bool("measure") {
-				if err := measureNow(c, s, set, suites); err != nil {
+				if err := measureNow(c, s, set, suites, part); err != nil {
 					return err
 				}
 			}
@@ -47,14 +48,16 @@ func proveCommand(s Streams) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return proveBudgets(s, judgeInput(set, suites, base, head, "", false), c.Uint64("seed"), c.Bool("json"))
+			in := judgeInput(set, suites, base, head, "", false)
+			in.IDs, in.Declared = part.ids, part.declared
+			return proveBudgets(s, in, c.Uint64("seed"), c.Bool("json"))
 		},
 	}
 }
 
 // measureNow does what check does but judge: what its verdict would be does not matter, nor that both
 // versions may be the same program, which shows the noise as well.
-func measureNow(c *cli.Context, s Streams, set budget.Set, suites []budget.Suite) error {
+func measureNow(c *cli.Context, s Streams, set budget.Set, suites []budget.Suite, part only) error {
 	if c.String("base") != "" || c.String("head") != "" {
 		return misuse("prove --measure measures both versions: leave --base and --head out")
 	}
@@ -62,7 +65,7 @@ func measureNow(c *cli.Context, s Streams, set budget.Set, suites []budget.Suite
 	if err != nil {
 		return err
 	}
-	k.budgets, k.suites, k.anyway = set, suites, true
+	k.budgets, k.suites, k.only, k.anyway = set, suites, part, true
 	var e exitError
 	if err := k.check(c.Context); err != nil && !(errors.As(err, &e) && e.err == nil) {
 		return err
@@ -186,7 +189,7 @@ func proofTable(p prove.Proof) string {
 			fmt.Fprintf(&b, "%s: %s on %s %s; %s\n", report.ASCII(r.At, 200), report.ASCII(r.ID, 200), report.ASCII(r.Benchmark, 200), report.ASCII(r.Problem, 800), report.ASCII(r.Help, 400))
 		}
 	}
-	fmt.Fprintf(&b, "%d rules proved able to fail, %d not\n", p.Proved, p.Unproved)
+	fmt.Fprintf(&b, "%s proved able to fail, %d not\n", plural(p.Proved, "rule"), p.Unproved)
 	return b.String()
 }
 

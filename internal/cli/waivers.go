@@ -46,10 +46,10 @@ func renames(set budget.Set) []measure.Rename {
 func reviewed(set budget.Set) string {
 	text := ""
 	if n := len(set.Waivers); n > 0 {
-		text += fmt.Sprintf(" and %d waivers", n)
+		text += fmt.Sprintf(" and %s", plural(n, "waiver"))
 	}
 	if n := len(set.Renames); n > 0 {
-		text += fmt.Sprintf(" and %d renames", n)
+		text += fmt.Sprintf(" and %s", plural(n, "rename"))
 	}
 	return text
 }
