@@ -137,6 +137,9 @@ func blocksOf(name, text string) (out []block) {
 // is shown, a line of three dots stands for any lines, three dots at the end for any end of the line; commits
 // and times may be others.
 func TestSessions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs time, which -short does not give")
+	}
 	ran := 0
 	tests := testFiles(t)
 	for _, b := range blocks(t) {
@@ -403,6 +406,9 @@ func TestHelp(t *testing.T) {
 // The examples of help run one after the other in a repository whose head walks a fifth further than its
 // release, so that the check is red.
 func TestExamples(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs time, which -short does not give")
+	}
 	s := newSandbox(t, "walk")
 	recording, err := os.ReadFile("../replay/testdata/small.txt.gz")
 	if err == nil {

@@ -1,0 +1,6 @@
+//go:build race
+
+package cli
+
+// The race detector takes memory of its own.
+const withRace = true
