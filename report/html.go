@@ -2,7 +2,6 @@ package report
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -458,6 +457,3 @@ func safeURL(s string) string {
 	}
 	return s
 }
-
-// compareNumbers orders the numbers of a picture.
-func compareNumbers(a, b float64) int { return cmp.Compare(a, b) }

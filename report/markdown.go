@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/perfgate/perfgate/internal/bottleneck"
@@ -218,7 +217,7 @@ func row(cells ...string) string { return "| " + strings.Join(cells, " | ") + " 
 
 // lines puts parts under one another in a cell, leaving out empty ones.
 func lines(parts ...string) string {
-	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "<br>")
+	return strings.Join(nonEmpty(parts...), "<br>")
 }
 
 // small makes a secondary line.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -51,7 +52,7 @@ func newBar(v gate.Verdict, class string) *htmlBar {
 	for _, m := range marks {
 		xs = append(xs, m.at)
 	}
-	low, high := slices.MinFunc(xs, compareNumbers), slices.MaxFunc(xs, compareNumbers)
+	low, high := slices.MinFunc(xs, cmp.Compare[float64]), slices.MaxFunc(xs, cmp.Compare[float64])
 	width := high - low
 	if !(width < 1e300) {
 		return nil
@@ -120,7 +121,7 @@ func newLawPicture(l *gate.Law) *htmlLaw {
 	if len(points) < 2 || !(l.Factor > 0) || math.IsNaN(l.Exponent) || math.IsInf(l.Exponent, 0) {
 		return nil
 	}
-	slices.SortStableFunc(points, func(a, b gate.Point) int { return compareNumbers(a.Size, b.Size) })
+	slices.SortStableFunc(points, func(a, b gate.Point) int { return cmp.Compare(a.Size, b.Size) })
 	if n := len(points); n > maxPoints {
 		some := make([]gate.Point, maxPoints)
 		for i := range some {
@@ -182,7 +183,7 @@ func newLawPicture(l *gate.Law) *htmlLaw {
 			pic.Ticks = append(pic.Ticks, htmlTick{X: coordinate(x(p.Size)), Text: number(p.Size, 3)})
 		}
 	}
-	low, high := slices.MinFunc(values, compareNumbers), slices.MaxFunc(values, compareNumbers)
+	low, high := slices.MinFunc(values, cmp.Compare[float64]), slices.MaxFunc(values, cmp.Compare[float64])
 	pic.Levels = []htmlTick{{Y: coordinate(y(low)), Text: value(low, l.Unit)}}
 	if y(low)-y(high) > 16 {
 		pic.Levels = append(pic.Levels, htmlTick{Y: coordinate(y(high)), Text: value(high, l.Unit)})
@@ -193,7 +194,7 @@ func newLawPicture(l *gate.Law) *htmlLaw {
 // logScale returns how positive values lie on a logarithmic axis between two places. It reports whether
 // they can.
 func logScale(values []float64, from, to float64) (scale func(float64) float64, ok bool) {
-	low, high := math.Log(slices.MinFunc(values, compareNumbers)), math.Log(slices.MaxFunc(values, compareNumbers))
+	low, high := math.Log(slices.MinFunc(values, cmp.Compare[float64])), math.Log(slices.MaxFunc(values, cmp.Compare[float64]))
 	if math.IsNaN(low) || math.IsInf(low, 0) || math.IsNaN(high) || math.IsInf(high, 0) {
 		return nil, false
 	}

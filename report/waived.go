@@ -122,7 +122,7 @@ func link(s string) string {
 	if s == "" {
 		return ""
 	}
-	if len(s) > maxText || !safeLink.MatchString(s) {
+	if safeURL(s) == "" {
 		return code(s)
 	}
 	return `<a href="` + s + `">` + breakable(code(s)) + "</a>"

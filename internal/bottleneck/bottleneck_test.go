@@ -354,7 +354,8 @@ func FuzzProfile(f *testing.F) {
 	f.Add(plain)
 	f.Fuzz(func(t *testing.T, plain []byte) {
 		s := newSums()
-		if err := s.take(plain, CPU, 1, 1, nil); err != nil {
+		err := eachSample(plain, sampleTypes[CPU], func(sample *profile.Sample, value int64) { s.take(sample, CPU, 1, float64(value), nil) })
+		if err != nil {
 			return
 		}
 		if _, err := json.Marshal(s.profile(CPU, 10)); err != nil {

@@ -127,57 +127,20 @@ type oneCost struct {
 
 // readCosts reads the difference of the two profiles of a pair.
 func readCosts(kind Kind, raw Raw, modules []string) (*costs, error) {
-	if raw.Few < 0 || raw.Many <= raw.Few {
-		return nil, fmt.Errorf("%d iterations less %d leave none", raw.Many, raw.Few)
-	}
 	c := &costs{at: map[string]*oneCost{}}
 	of, reading := sampleTypes[kind], kind
 	if kind == Objects {
 		of, reading = [2]string{"alloc_objects", "count"}, Alloc
 	}
-	for _, half := range []struct {
-		data []byte
-		sign float64
-	}{{raw.Long, +1}, {raw.Short, -1}} {
-		plain, err := uncompress(half.data)
-		if err != nil {
-			return nil, err
+	err := raw.each(of, func(s *profile.Sample, sign, value float64) {
+		if st, inlined := frames(s); len(st) > 0 && !harness(st, reading, modules) {
+			c.add(st, inlined, sign*float64(s.Value[0]), value, modules)
 		}
-		p, err := profile.ParseUncompressed(plain)
-		if err != nil {
-			return nil, err
-		}
-		if err := p.CheckValid(); err != nil {
-			return nil, err
-		}
-		value := slices.IndexFunc(p.SampleType, func(t *profile.ValueType) bool { return t.Type == of[0] && t.Unit == of[1] })
-		if value < 0 {
-			return nil, fmt.Errorf("it has no values of %s in %s", of[0], of[1])
-		}
-		for _, s := range p.Sample {
-			st, inlined := frames(s)
-			if len(st) == 0 || harness(st, reading, modules) {
-				continue
-			}
-			c.add(st, inlined, half.sign*float64(s.Value[0]), half.sign*float64(s.Value[value])/float64(raw.Many-raw.Few), modules)
-		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	return c, nil
-}
-
-// frames lists the functions of a sample, the innermost first, and which of them are inlined.
-func frames(s *profile.Sample) (st []string, inlined []bool) {
-	for _, loc := range s.Location {
-		for i, l := range loc.Line {
-			if len(st) == maxFrames {
-				return st, inlined
-			}
-			if l.Function != nil && l.Function.Name != "" {
-				st, inlined = append(st, short(l.Function.Name, maxName)), append(inlined, i < len(loc.Line)-1)
-			}
-		}
-	}
-	return st, inlined
 }
 
 // add puts a cost down to the functions of a stack.

@@ -48,23 +48,69 @@ func newSums() *sums {
 
 // read adds up the difference of two profiles, for one iteration.
 func read(raw Raw, modules []string) (*sums, error) {
-	if raw.Few < 0 || raw.Many <= raw.Few {
-		return nil, fmt.Errorf("%d iterations less %d leave none", raw.Many, raw.Few)
-	}
 	s := newSums()
+	err := raw.each(sampleTypes[raw.Kind], func(sample *profile.Sample, sign, value float64) {
+		s.take(sample, raw.Kind, sign, value, modules)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// take adds a sample, with the sign of its profile and its signed value in one iteration.
+func (s *sums) take(sample *profile.Sample, kind Kind, sign, value float64, modules []string) {
+	st, _ := frames(sample)
+	if len(st) == 0 || harness(st, kind, modules) {
+		return
+	}
+	// The first value counts: ticks of the processor's time, objects, waits.
+	s.samples += sign * float64(sample.Value[0])
+	s.seen += float64(sample.Value[0])
+	s.add(st, kind, value, modules)
+}
+
+// each calls do for every sample of both profiles of the pair: with the sign of the profile, and with the signed
+// value of the type in one iteration.
+func (raw Raw) each(of [2]string, do func(s *profile.Sample, sign, value float64)) error {
+	if raw.Few < 0 || raw.Many <= raw.Few {
+		return fmt.Errorf("%d iterations less %d leave none", raw.Many, raw.Few)
+	}
 	for _, half := range []struct {
 		data []byte
 		sign float64
 	}{{raw.Long, +1}, {raw.Short, -1}} {
 		plain, err := uncompress(half.data)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if err := s.take(plain, raw.Kind, half.sign, raw.Many-raw.Few, modules); err != nil {
-			return nil, err
+		err = eachSample(plain, of, func(s *profile.Sample, value int64) {
+			do(s, half.sign, half.sign*float64(value)/float64(raw.Many-raw.Few))
+		})
+		if err != nil {
+			return err
 		}
 	}
-	return s, nil
+	return nil
+}
+
+// eachSample calls do for every sample of a profile with its value of the type, without trusting the profile.
+func eachSample(plain []byte, of [2]string, do func(s *profile.Sample, value int64)) error {
+	p, err := profile.ParseUncompressed(plain)
+	if err != nil {
+		return err
+	}
+	if err := p.CheckValid(); err != nil {
+		return err
+	}
+	at := slices.IndexFunc(p.SampleType, func(t *profile.ValueType) bool { return t.Type == of[0] && t.Unit == of[1] })
+	if at < 0 {
+		return fmt.Errorf("it has no values of %s in %s", of[0], of[1])
+	}
+	for _, s := range p.Sample {
+		do(s, s.Value[at])
+	}
+	return nil
 }
 
 // uncompress returns the bytes of a profile, of which a few may stand for very many.
@@ -83,47 +129,19 @@ func uncompress(data []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// take adds a profile with a sign, without trusting it.
-func (s *sums) take(plain []byte, kind Kind, sign float64, iterations int, modules []string) error {
-	p, err := profile.ParseUncompressed(plain)
-	if err != nil {
-		return err
-	}
-	if err := p.CheckValid(); err != nil {
-		return err
-	}
-	of := sampleTypes[kind]
-	at := slices.IndexFunc(p.SampleType, func(t *profile.ValueType) bool { return t.Type == of[0] && t.Unit == of[1] })
-	if at < 0 {
-		return fmt.Errorf("it has no values of %s in %s", of[0], of[1])
-	}
-	for _, sample := range p.Sample {
-		st := stack(sample)
-		if len(st) == 0 || harness(st, kind, modules) {
-			continue
-		}
-		// The first value counts: ticks of the processor's time, objects, waits.
-		s.samples += sign * float64(sample.Value[0])
-		s.seen += float64(sample.Value[0])
-		s.add(st, kind, sign*float64(sample.Value[at])/float64(iterations), modules)
-	}
-	return nil
-}
-
-// stack lists the functions of a sample, the innermost first.
-func stack(s *profile.Sample) []string {
-	var out []string
+// frames lists the functions of a sample, the innermost first, and which of them are inlined.
+func frames(s *profile.Sample) (st []string, inlined []bool) {
 	for _, loc := range s.Location {
-		for _, l := range loc.Line {
-			if len(out) == maxFrames {
-				return out
+		for i, l := range loc.Line {
+			if len(st) == maxFrames {
+				return st, inlined
 			}
 			if l.Function != nil && l.Function.Name != "" {
-				out = append(out, short(l.Function.Name, maxName))
+				st, inlined = append(st, short(l.Function.Name, maxName)), append(inlined, i < len(loc.Line)-1)
 			}
 		}
 	}
-	return out
+	return st, inlined
 }
 
 // short cuts a name and takes out what cannot be seen.
