@@ -103,7 +103,7 @@ func TestTrendPageInBrowser(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		cmd := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--user-data-dir="+filepath.Join(dir, "profile"),
-			"--host-resolver-rules=MAP * ~NOTFOUND", fmt.Sprintf("--window-size=%d,%d", size[0]+300, size[1]+100), "--virtual-time-budget=10000", "--dump-dom", "file://"+framed)
+			"--host-resolver-rules=MAP * ~NOTFOUND", fmt.Sprintf("--window-size=%d,%d", size[0]+300, size[1]+100), "--virtual-time-budget=60000", "--dump-dom", "file://"+framed)
 		dom, err := cmd.Output()
 		cancel()
 		if err != nil {
